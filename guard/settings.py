@@ -1,0 +1,335 @@
+"""GuardSettings: the GUARD_* variables, one table of name, default, unit and help.
+
+Values come from a mapping that is passed in, never from a global. Every fault is collected and raised
+once. A secret may be given as `NAME_FILE`, the path of a file that holds it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from guard.errors import ConfigError
+from guard.verdict import Mode
+
+__all__ = ["DetectorRef", "GuardSettings", "SettingRow", "source_of", "variable"]
+
+PREFIX = "GUARD_"
+
+# Kubernetes sets these for a service that is named guard.
+IGNORED = re.compile(r"GUARD_(PORT.*|SERVICE_.*)")
+
+MASK = "********"
+
+
+class DetectorRef(NamedTuple):
+    """One detector that GUARD_DETECTOR names.
+
+    `model` is None where the detector serves every model; `sha256` is None where none is demanded.
+    """
+
+    model: str | None
+    path: str
+    sha256: str | None
+
+
+class SettingRow(NamedTuple):
+    """One line of the table that `guard config` and the README print."""
+
+    name: str
+    default: str
+    unit: str
+    help: str
+
+
+def _list_of(separator: str) -> BeforeValidator:
+    def split(value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(separator) if part.strip())
+        return value
+
+    return BeforeValidator(split)
+
+
+def _choice(*names: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"expected one of: {', '.join(names)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _starts_with(*prefixes: str, or_name: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value != or_name and not value.startswith(prefixes):
+            raise ValueError(f"expected {or_name} or something that begins with: {', '.join(prefixes)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _parse_detectors(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(";") if part.strip()]
+    refs = tuple(_parse_detector(part) for part in parts)
+    models = [ref.model for ref in refs]
+    if len(refs) > 1 and None in models:
+        raise ValueError("where several detectors are given, each is MODEL=FILE")
+    if len(set(models)) < len(models):
+        raise ValueError("a model is named twice")
+    return refs
+
+
+def _parse_detector(text: str) -> DetectorRef:
+    model, equals, path = text.partition("=")
+    if not equals:
+        model, path = "", text
+    path, at, digest = path.partition("@sha256:")
+    if at and not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise ValueError("after @sha256: stand 64 lower-case hexadecimal digits")
+    if not path:
+        raise ValueError("expected FILE, FILE@sha256:DIGEST or MODEL=FILE;MODEL=FILE")
+    return DetectorRef(model or None, path, digest or None)
+
+
+def _parse_client(value: str) -> str:
+    if value != "address" and not re.fullmatch(r"header:[A-Za-z0-9-]+", value):
+        raise ValueError("expected address, or header:NAME")
+    return value
+
+
+Text = Annotated[tuple[str, ...], NoDecode, _list_of(",")]
+
+
+def _setting(default: Any, help: str, *, unit: str = "", **constraints: Any) -> Any:
+    if isinstance(default, float):
+        constraints["allow_inf_nan"] = False
+    return Field(default=default, description=help, json_schema_extra={"unit": unit}, **constraints)
+
+
+class GuardSettings(BaseSettings):
+    """What the operator chose. Frozen; `from_environ` reads it from a mapping of variables."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=False, hide_input_in_errors=True
+    )
+
+    mode: Mode = _setting(
+        Mode.MONITOR, "`off`: pass everything unseen; `monitor`: flag, never reject; `enforce`: reject"
+    )
+    detector: Annotated[tuple[DetectorRef, ...], NoDecode, BeforeValidator(_parse_detectors)] = _setting(
+        (), "the detector: `FILE`, `FILE@sha256:DIGEST`, or `MODEL=FILE;MODEL=FILE`; without one, rules run alone"
+    )
+    contract: str | None = _setting(None, "TOML file of declared features and relations")
+    flag_fpr: float = _setting(0.01, "share of clean requests that may be flagged", unit="share", gt=0, lt=1)
+    reject_fpr: float = _setting(0.001, "share of clean requests that may be rejected", unit="share", ge=0, lt=1)
+    fpr_per: Annotated[str, _choice("request", "instance")] = _setting(
+        "request", "what the two rates count: `request`, or `instance` of a batch"
+    )
+    paths: Text = _setting(
+        ("/**",), "globs of inference paths, split by commas; on these a body that no decoder reads is refused"
+    )
+    exclude_paths: Text = _setting((), "globs of paths that are never screened, split by commas")
+    websocket: Annotated[str, _choice("pass", "deny")] = _setting(
+        "pass", "`pass` or `deny` websockets, which guard can't screen"
+    )
+    max_body_bytes: int = _setting(8_388_608, "longest body", unit="bytes", gt=0)
+    max_inflight_bytes: int = _setting(
+        268_435_456, "bytes that all bodies being read may hold; one client, an eighth of it", unit="bytes", gt=0
+    )
+    body_timeout_s: float = _setting(30.0, "time for a whole body to arrive", unit="seconds", gt=0)
+    body_idle_s: float = _setting(5.0, "longest pause within a body", unit="seconds", gt=0)
+    max_instances: int = _setting(1024, "most instances in a request", gt=0)
+    max_json_depth: int = _setting(64, "deepest nesting of JSON", gt=0, le=1000)
+    max_json_containers: int = _setting(100_000, "most objects and arrays in a JSON document", gt=0)
+    score_timeout_ms: int = _setting(1000, "time for decoding and scoring a request", unit="milliseconds", gt=0)
+    on_error: Annotated[str, _choice("allow", "reject")] = _setting(
+        "reject", "in `enforce`, what becomes of a request when guard fails or is late"
+    )
+    on_journal_error: Annotated[str, _choice("allow", "reject")] = _setting(
+        "allow", "in `enforce`, what becomes of a flagged request whose entry can't be queued"
+    )
+    disabled_rules: Annotated[tuple[str, ...], NoDecode, _list_of(";")] = _setting(
+        (), 'rules switched off, split by `;`: `ID[:"feature"] [until YYYY-MM-DD] reason`'
+    )
+    journal: Annotated[str, _starts_with("sqlite:///", or_name="off")] = _setting(
+        "sqlite:///guard.db", "where flagged requests are kept: `sqlite:///FILE`, or `off`"
+    )
+    journal_body: Annotated[str, _choice("none", "features", "full")] = _setting(
+        "features", "what is kept of a journaled request: `none`, `features` or the `full` body"
+    )
+    journal_sample: float = _setting(0.0, "share of accepted requests that is journaled too", unit="share", ge=0, le=1)
+    reject_status: int = _setting(422, "HTTP status of a rejection by contract or evidence", ge=400, le=499)
+    client: Annotated[str, AfterValidator(_parse_client)] = _setting(
+        "address", "who a client is: `address`, or `header:NAME`"
+    )
+    trusted_proxies: Text = _setting(
+        (), "addresses or networks whose X-Forwarded-For names the client, split by commas"
+    )
+    client_secret: SecretStr | None = _setting(None, "salt of the hashed client identities; random where none is given")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings from a mapping of variables (`os.environ` where none is given).
+
+        Raises ConfigError, which lists every bad or unknown variable at once.
+        """
+        return cls._from(os.environ if environ is None else environ)
+
+    @classmethod
+    def _from(cls, environ: Mapping[str, str]) -> Self:
+        ours = {k: v for k, v in environ.items() if k.startswith(PREFIX) and not IGNORED.fullmatch(k)}
+        values, faults = _read_secret_files(ours, _secret_names(cls))
+        faults += _unknown(values, _variable_names(cls))
+        source = EnvSettingsSource(cls, case_sensitive=False)
+        source.env_vars = {k.lower(): v for k, v in values.items()}
+        try:
+            settings = cls(**source())
+        except ValidationError as error:
+            faults += [_explain(item, values) for item in error.errors()]
+            raise ConfigError(faults) from None
+        faults += _contradictions(settings)
+        if faults:
+            raise ConfigError(faults)
+        return settings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in counts: the process environment is read by `from_environ` alone."""
+        del settings_cls
+        return (init_settings,)
+
+    @classmethod
+    def table(cls) -> tuple[SettingRow, ...]:
+        """Every variable with its default, unit and meaning, in the order of declaration."""
+        return tuple(_row(name, field) for name, field in cls.model_fields.items())
+
+    def masked(self) -> dict[str, str]:
+        """Every variable with its value as text; secrets are masked. The order is that of `table`."""
+        return {variable(name): _shown(getattr(self, name)) for name in type(self).model_fields}
+
+    def canonical(self) -> bytes:
+        """The masked settings as JSON with sorted keys; what `digest` is taken of."""
+        return json.dumps(self.masked(), sort_keys=True).encode()
+
+    def digest(self) -> str:
+        """SHA-256 of the masked settings, in hexadecimal."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+
+def source_of(name: str, environ: Mapping[str, str]) -> str:
+    """Where a variable's value comes from: `environment`, `file` or `default`."""
+    if f"{name}_FILE" in environ:
+        return "file"
+    return "environment" if name in environ else "default"
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    return PREFIX + name.upper()
+
+
+def _row(name: str, field: FieldInfo) -> SettingRow:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    return SettingRow(variable(name), _shown(field.default), str(extra.get("unit", "")), field.description or "")
+
+
+def _shown(value: object) -> str:
+    if value is None or value == ():
+        return ""
+    if isinstance(value, SecretStr):
+        return MASK
+    if isinstance(value, tuple):
+        detectors = any(isinstance(item, DetectorRef) for item in value)
+        return (";" if detectors else ",").join(_shown_item(item) for item in value)
+    return str(value)
+
+
+def _shown_item(item: object) -> str:
+    if not isinstance(item, DetectorRef):
+        return str(item)
+    digest = f"@sha256:{item.sha256}" if item.sha256 else ""
+    return f"{item.model}={item.path}{digest}" if item.model else f"{item.path}{digest}"
+
+
+def _secret_names(cls: type[GuardSettings]) -> set[str]:
+    return {variable(name) for name, field in cls.model_fields.items() if "SecretStr" in str(field.annotation)}
+
+
+def _variable_names(cls: type[GuardSettings]) -> list[str]:
+    return [variable(name) for name in cls.model_fields]
+
+
+def _read_secret_files(given: Mapping[str, str], secrets: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    values, faults = dict(given), []
+    for name in secrets:
+        path = values.pop(f"{name}_FILE", None)
+        if path is None:
+            continue
+        if name in values:
+            faults.append(f"{name} and {name}_FILE are both set; expected one of them")
+            continue
+        try:
+            values[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            faults.append(f"{name}_FILE can't be read: {getattr(error, 'strerror', None) or 'not UTF-8'}: {path!r}")
+    return values, faults
+
+
+def _unknown(values: Mapping[str, str], known: list[str]) -> list[str]:
+    faults = []
+    suffixes = [name.removeprefix(PREFIX) for name in known]
+    for name in sorted(set(values) - set(known)):
+        near = difflib.get_close_matches(name.removeprefix(PREFIX), suffixes, n=1)
+        hint = f"; did you mean {PREFIX}{near[0]}?" if near else "; `guard config` lists the known ones"
+        faults.append(f"{name} is not a setting of guard{hint}")
+    return faults
+
+
+def _explain(item: Any, values: Mapping[str, str]) -> str:
+    name = variable(str(item["loc"][0]))
+    if name not in values:
+        return f"{name.removeprefix(PREFIX).lower()}: {item['msg']}"
+    given = MASK if name in _secret_names(GuardSettings) else repr(values[name])
+    message = re.sub(r"^(Value error, |Input should be )", "", item["msg"])
+    if item["type"] == "enum":
+        message = "one of: " + item["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+    expected = message if message.startswith(("expected", "after", "where", "a model")) else f"expected {message}"
+    return f"{name} is {given}; {expected}"
+
+
+def _contradictions(settings: GuardSettings) -> list[str]:
+    faults = []
+    if settings.reject_fpr > settings.flag_fpr:
+        faults.append(
+            f"GUARD_REJECT_FPR is {settings.reject_fpr}; expected no more than GUARD_FLAG_FPR, {settings.flag_fpr}"
+        )
+    if settings.max_body_bytes > settings.max_inflight_bytes // 8:
+        faults.append(
+            f"GUARD_MAX_INFLIGHT_BYTES is {settings.max_inflight_bytes}; expected at least eight times "
+            f"GUARD_MAX_BODY_BYTES, {settings.max_body_bytes}, since one client may hold an eighth"
+        )
+    return faults
