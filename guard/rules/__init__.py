@@ -1,0 +1,19 @@
+"""Rules: what is checked, as reviewed data. Rules find; the policy decides."""
+
+from guard.rules.catalogue import BY_ID, RULES, rules_digest
+from guard.rules.evaluation import MOST_FINDINGS, evaluate, to_finding, to_findings
+from guard.rules.exclusions import DisabledRules
+from guard.rules.rule import Broken, Rule
+
+__all__ = [
+    "BY_ID",
+    "MOST_FINDINGS",
+    "RULES",
+    "Broken",
+    "DisabledRules",
+    "Rule",
+    "evaluate",
+    "rules_digest",
+    "to_finding",
+    "to_findings",
+]
