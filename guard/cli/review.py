@@ -1,0 +1,244 @@
+"""`guard review`: list, show, label and export what the journal holds."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from guard.cli.review_entry import print_entry
+from guard.cli.review_filters import (
+    ActionOption,
+    ClientOption,
+    LabelOption,
+    MaxPOption,
+    MaxScoreOption,
+    MinPOption,
+    MinScoreOption,
+    ModelOption,
+    RouteOption,
+    RuleOption,
+    SinceOption,
+    UnlabelledOption,
+    UntilOption,
+    filters,
+)
+from guard.cli.terminal import cell, safe
+from guard.errors import ConfigError, JournalError
+from guard.journal.export import CSV_COLUMNS, csv_row, entry_object, row_object, to_json
+from guard.journal.log import iso_time
+from guard.journal.reader import JournalReader
+from guard.journal.records import EntryDetail, EntryRow, LabelName
+from guard.settings import GuardSettings
+
+__all__ = ["review"]
+
+review = typer.Typer(name="review", no_args_is_help=True, help="Read and label what guard flagged.")
+
+# The last group of an event id: random, where the first ones are the time.
+SHORT_ID_CHARS = 12
+
+
+class Format(StrEnum):
+    """How `export` writes entries."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+JournalOption = Annotated[
+    str | None, typer.Option("--journal", metavar="URL", help="The journal: sqlite:///FILE. Default: GUARD_JOURNAL.")
+]
+
+
+@review.command("list")
+def list_(
+    *,
+    journal: JournalOption = None,
+    action: ActionOption = None,
+    rule: RuleOption = None,
+    model: ModelOption = None,
+    client: ClientOption = None,
+    route: RouteOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    label: LabelOption = None,
+    unlabelled: UnlabelledOption = False,
+    min_score: MinScoreOption = None,
+    max_score: MaxScoreOption = None,
+    min_p: MinPOption = None,
+    max_p: MaxPOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")] = False,
+) -> None:
+    """List entries, the newest first."""
+    chosen = filters(
+        action=action, rule=rule, model=model, client=client, route=route, since_s=since, until_s=until, label=label,
+        unlabelled=unlabelled, min_score=min_score, max_score=max_score, min_p_value=min_p, max_p_value=max_p,
+    )  # fmt: skip
+    with _explained():
+        reader = _open(journal)
+        rows = reader.entries(chosen, limit=limit)
+        if as_json:
+            for row in rows:
+                typer.echo(to_json(row_object(row)))
+            return
+        _print_rows(rows, counts=reader.counts(chosen), lost=sum(gap.last - gap.first + 1 for gap in reader.gaps()))
+
+
+@review.command()
+def show(
+    event: Annotated[str, typer.Argument(help="The event id, or the only one that begins or ends so.")],
+    *,
+    journal: JournalOption = None,
+    body: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the request's body, as it came, to a new file.")
+    ] = None,
+) -> None:
+    """Show everything that is kept of an entry."""
+    with _explained():
+        entry = _open(journal).entry(event)
+        if body is None:
+            print_entry(Console(), entry)
+        else:
+            _write_body(entry, body)
+
+
+@review.command("label")
+def label_(
+    events: Annotated[list[str], typer.Argument(metavar="EVENT", help="Event ids, or unique beginnings or ends.")],
+    label: Annotated[LabelName, typer.Argument(help="What it was.")],
+    *,
+    reviewer: Annotated[str, typer.Option(help="Who says so.")],
+    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    journal: JournalOption = None,
+) -> None:
+    """Label entries; earlier labels stay, and the newest counts."""
+    with _explained():
+        labelled = _open(journal).label(events, label, reviewer=reviewer, reason=reason)
+    for event_id in labelled:
+        typer.echo(f"{event_id} {label}")
+
+
+@review.command()
+def export(
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file; standard output without it.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="JSON Lines or CSV.")] = Format.JSONL,
+    journal: JournalOption = None,
+    action: ActionOption = None,
+    rule: RuleOption = None,
+    model: ModelOption = None,
+    client: ClientOption = None,
+    route: RouteOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    label: LabelOption = None,
+    unlabelled: UnlabelledOption = False,
+    min_score: MinScoreOption = None,
+    max_score: MaxScoreOption = None,
+    min_p: MinPOption = None,
+    max_p: MaxPOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the newest first.")] = None,
+) -> None:
+    """Write entries with all that is kept of them, the newest first.
+
+    NaN is null, an infinity the text Infinity or -Infinity, a kept body base64.
+    """
+    chosen = filters(
+        action=action, rule=rule, model=model, client=client, route=route, since_s=since, until_s=until, label=label,
+        unlabelled=unlabelled, min_score=min_score, max_score=max_score, min_p_value=min_p, max_p_value=max_p,
+    )  # fmt: skip
+    with _explained():
+        details = _open(journal).details(chosen, limit=limit)
+        if output is None:
+            _write(details, sys.stdout, format_)
+            return
+        with os.fdopen(_open_private(output, os.O_TRUNC), "w", encoding="ascii", newline="") as file:
+            _write(track(details, description="exporting", console=Console(stderr=True)), file, format_)
+
+
+def _open(journal: str | None) -> JournalReader:
+    url = journal or GuardSettings.from_environ().journal
+    if url == "off":
+        raise JournalError("GUARD_JOURNAL is off: nothing is kept; name a journal with --journal")
+    return JournalReader(url)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what can go wrong into a message and an exit status."""
+    try:
+        yield
+    except ConfigError as error:
+        _fail(str(error), status=2)
+    except JournalError as error:
+        _fail(str(error), status=1)
+    except BrokenPipeError:  # click's to handle: whoever read the output has enough
+        raise
+    except OSError as error:
+        _fail(f"{error.strerror}: {error.filename!r}", status=1)
+
+
+def _fail(message: str, *, status: int) -> None:
+    for line in message.splitlines():
+        typer.echo(safe(line), err=True)
+    raise typer.Exit(status)
+
+
+def _print_rows(rows: list[EntryRow], *, counts: dict[str, int], lost: int) -> None:
+    console = Console()
+    table = Table(box=None, pad_edge=False)
+    for heading in ("time (UTC)", "event", "action"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("model", "client", "rules", "p", "label"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(
+            iso_time(row.time_s)[:19].replace("T", " "),
+            cell(row.event_id[-SHORT_ID_CHARS:]),
+            row.action.label,
+            cell(row.model, 40),
+            cell(row.client, 40),
+            cell(" ".join(row.rules)),
+            "" if row.min_p_value is None else f"{row.min_p_value:.3g}",
+            cell(row.label),
+        )
+    console.print(table)
+    by_action = ", ".join(f"{n} {action}" for action, n in sorted(counts.items()))
+    total = f"{len(rows)} of {sum(counts.values())} entries"
+    console.print(f"{total} ({by_action})" if by_action else total, highlight=False)
+    if lost:
+        console.print(f"{lost} entries were lost, or are being written: their numbers are missing", highlight=False)
+
+
+def _write_body(entry: EntryDetail, path: Path) -> None:
+    if entry.body is None:
+        raise JournalError("the body of this entry wasn't kept; GUARD_JOURNAL_BODY=full keeps it")
+    with os.fdopen(_open_private(path, os.O_EXCL), "wb") as file:
+        file.write(entry.body)
+    typer.echo(f"{len(entry.body)} bytes written to {safe(str(path))}")
+
+
+def _open_private(path: Path, flags: int) -> int:
+    """Open a file for writing that only its owner may read: it will hold what clients sent."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)
+
+
+def _write(entries: Iterable[EntryDetail], file: IO[str], format_: Format) -> None:
+    if format_ is Format.JSONL:
+        file.writelines(f"{to_json(entry_object(entry))}\n" for entry in entries)
+        return
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    writer.writerows(csv_row(entry) for entry in entries)

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import os
+import stat
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from guard.cli.review import review
+from guard.journal import Entry, Journal, RequestContext
+from guard.verdict import Action, Digests, Finding, Kind, Mode, Verdict
+
+DATA = Path(os.environ.get("INFERENCE_GUARD_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+STRINGS = DATA / "strings" / "blns.base64.json"
+
+HOSTILE = "\x1b]0;owned\x07[red]\u202e\x9b2J\ud800\0"
+
+IDS = [f"0190aa00-0000-7000-8000-{i:012}" for i in range(5)]
+
+
+def build(event_id: str, *, action: Action = Action.FLAG, time_s: float = 1_800_000_000.0, **more: Any) -> Entry:
+    message = more.pop("message", "p-value 0.004")
+    findings = (
+        Finding(rule_id="G501", action=action, kind=Kind.EVIDENCE, message=message, instance=1, feature="mean area"),
+    )
+    digests = Digests(detector="d" * 64, contract=None, rules="a" * 64, settings="5" * 64, code="c" * 64)
+    verdict = Verdict(
+        event_id=event_id, action=action, mode=Mode.ENFORCE, status=422, findings=findings,
+        model=more.pop("model", "tumours"), protocol="v2", n_instances=2, scores=np.array([0.5, 0.75]),
+        p_values=np.array([0.5, 0.004]), digests=digests,
+    )  # fmt: skip
+    context = RequestContext(
+        time_s=time_s, request_id=more.pop("request_id", None), traceparent=None, method="POST", path="/infer",
+        client=more.pop("client", "client-1"), status=422 if action is Action.REJECT else None, content_type=None,
+    )  # fmt: skip
+    features = np.array([[14.5, 600.25], [float("nan"), 12345.5]])
+    return Entry(
+        verdict=verdict, context=context, feature_names=("mean radius", "mean area"), features=features, **more
+    )
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/guard.db"
+
+
+Fill = Callable[..., None]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def fill(url: str) -> Fill:
+    def write(*entries: Entry) -> None:
+        journal = Journal(url, body="full")
+        assert all(journal.append(entry) for entry in entries)
+        assert journal.close() == 0
+
+    return write
+
+
+@pytest.fixture
+def run(url: str) -> Run:
+    def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:
+        return CliRunner().invoke(review, arguments, env={"GUARD_JOURNAL": url, "COLUMNS": "200", **(env or {})})
+
+    return invoke
+
+
+def is_inert(text: str) -> bool:
+    return not any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in text.replace("\n", ""))
+
+
+def test_list_shows_the_newest_first(run: Run, fill: Fill) -> None:
+    fill(build(IDS[0], time_s=1.0), build(IDS[1], action=Action.REJECT, time_s=2.0))
+
+    result = run("list")
+
+    assert result.exit_code == 0
+    heading, newest, oldest, total = result.stdout.splitlines()
+    assert heading.split() == ["time", "(UTC)", "event", "action", "model", "client", "rules", "p", "label"]
+    assert newest.split() == ["1970-01-01", "00:00:02", IDS[1][-12:], "reject", "tumours", "client-1", "G501", "0.004"]
+    assert oldest.split()[3] == "flag"
+    assert total == "2 of 2 entries (1 flag, 1 reject)"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], [0, 1, 2]),
+        (["--action", "reject"], [1]),
+        (["--model", "other"], [2]),
+        (["--client", "client-2"], [2]),
+        (["--rule", "G501", "--max-p", "0.004", "--min-p", "0.004"], [0, 1, 2]),
+        (["--rule", "G999"], []),
+        (["--route", "/infer", "--min-score", "0.7", "--max-score", "0.8"], [0, 1, 2]),
+        (["--since", "1970-01-01T00:00:02Z", "--until", "1970-01-01T00:00:03Z"], [1]),
+        (["--since", "7d"], []),
+        (["--label", "benign"], [0]),
+        (["--unlabelled"], [1, 2]),
+        (["--limit", "1"], [2]),
+    ],
+)
+@pytest.mark.parametrize("command", [["list", "--json"], ["export"]], ids=["list", "export"])
+def test_filters_choose(run: Run, fill: Fill, command: list[str], options: list[str], expected: list[int]) -> None:
+    fill(
+        build(IDS[0], time_s=1.0),
+        build(IDS[1], time_s=2.0, action=Action.REJECT),
+        build(IDS[2], time_s=3.0, model="other", client="client-2"),
+    )
+    run("label", IDS[0], "benign", "--reviewer", "ann")
+
+    result = run(*command, *options)
+
+    assert result.exit_code == 0
+    assert sorted(json.loads(line)["event_id"] for line in result.stdout.splitlines()) == [IDS[i] for i in expected]
+
+
+def test_list_says_what_is_missing(run: Run, fill: Fill, url: str) -> None:
+    bodies = ((IDS[0], b""), (IDS[1], b"x" * 200_000), (IDS[2], b""))
+    journal = Journal(url, queue_bytes=100_000)
+    accepted = [journal.append(build(event_id, body=body)) for event_id, body in bodies]
+    journal.close()
+
+    result = run("list")
+
+    assert accepted == [True, False, True]
+    assert "1 entries were lost, or are being written" in result.stdout
+
+
+def test_show_tells_everything(run: Run, fill: Fill) -> None:
+    fill(build(IDS[0], action=Action.REJECT, request_id="req-7"))
+    run("label", IDS[0], "attack", "--reviewer", "ann", "--reason", "far out")
+
+    result = run("show", IDS[0][-12:])
+
+    assert result.exit_code == 0
+    for text in (IDS[0], "refused with 422", "req-7", "G501", "p-value 0.004", "12345.5", "0.75", "d" * 64, "far out"):
+        assert text in result.stdout
+    assert "600.25" not in result.stdout, "an instance without findings is not shown"
+    assert "missing" in result.stdout
+
+
+def test_show_body_goes_to_a_private_new_file_only(run: Run, fill: Fill, tmp_path: Path) -> None:
+    fill(build(IDS[0], body=b"\x1b[2J\0\xff"))
+    target = tmp_path / "body.bin"
+
+    first = run("show", IDS[0], "--body", str(target))
+    again = run("show", IDS[0], "--body", str(target))
+
+    assert (first.exit_code, again.exit_code) == (0, 1)
+    assert target.read_bytes() == b"\x1b[2J\0\xff"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert "\x1b" not in first.output
+    assert "File exists" in again.stderr
+
+
+def test_show_body_that_wasnt_kept(run: Run, fill: Fill, tmp_path: Path) -> None:
+    fill(build(IDS[0]))
+
+    result = run("show", IDS[0], "--body", str(tmp_path / "body.bin"))
+
+    assert result.exit_code == 1
+    assert "GUARD_JOURNAL_BODY=full" in result.stderr
+    assert not (tmp_path / "body.bin").exists()
+
+
+def test_label_takes_several_events(run: Run, fill: Fill) -> None:
+    fill(*(build(event_id) for event_id in IDS))
+
+    result = run("label", IDS[0], IDS[1][-12:], "data_bug", "--reviewer", "ann")
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [f"{IDS[0]} data_bug", f"{IDS[1]} data_bug"]
+    labelled = run("list", "--json", "--label", "data_bug").stdout.splitlines()
+    assert len(labelled) == 2
+
+
+def test_export_to_a_file_is_private(run: Run, fill: Fill, tmp_path: Path) -> None:
+    fill(build(IDS[0]), build(IDS[1]))
+    target = tmp_path / "entries.jsonl"
+
+    result = run("export", "-o", str(target))
+
+    assert result.exit_code == 0
+    assert {json.loads(line)["event_id"] for line in target.read_text().splitlines()} == set(IDS[:2])
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_export_as_csv(run: Run, fill: Fill) -> None:
+    fill(build(IDS[0], client="=1+1", texts={"mean area": ["a\nb", '"']}))
+
+    result = run("export", "--format", "csv")
+
+    (row,) = csv.DictReader(io.StringIO(result.stdout))
+    assert (row["event_id"], row["client"], row["action"]) == (IDS[0], "'=1+1", "flag")
+    assert json.loads(row["texts"]) == {"mean area": ["a\nb", '"']}
+    assert json.loads(row["features"]) == [[14.5, 600.25], [None, 12345.5]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["show", "nope-nope"], 1, "no event 'nope-nope'"),
+        (["show", "0190aa00"], 1, "several events"),
+        (["label", "nope", "attack", "--reviewer", "ann"], 1, "no event 'nope'"),
+        (["label", IDS[0], "attack"], 2, "--reviewer"),
+        (["label", IDS[0], "spam", "--reviewer", "ann"], 2, "spam"),
+        (["list", "--since", "yesterday"], 2, "yesterday"),
+        (["list", "--limit", "0"], 2, "--limit"),
+        (["list", "--action", "block"], 2, "block"),
+        (["export", "--format", "xml"], 2, "xml"),
+        (["export", "-o", "/nowhere/entries.jsonl"], 1, "No such file"),
+        (["frobnicate"], 2, "frobnicate"),
+    ],
+)
+def test_fault_has_a_message_and_a_status(
+    run: Run, fill: Fill, arguments: list[str], status: int, message: str
+) -> None:
+    fill(build(IDS[0]), build(IDS[1]))
+
+    result = run(*arguments)
+
+    assert result.exit_code == status
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "x"], ["export"], ["label", "x", "attack", "--reviewer", "a"]]
+)
+def test_journal_that_isnt_there_is_an_error_and_not_made(run: Run, tmp_path: Path, arguments: list[str]) -> None:
+    result = run(*arguments)
+
+    assert result.exit_code == 1
+    assert "there is no journal at" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("env", "status", "message"),
+    [
+        ({"GUARD_JOURNAL": "off"}, 1, "GUARD_JOURNAL is off"),
+        ({"GUARD_MODE": "enforced"}, 2, "GUARD_MODE is 'enforced'"),
+    ],
+)
+def test_settings_that_name_no_journal(run: Run, env: dict[str, str], status: int, message: str) -> None:
+    result = run("list", env=env)
+
+    assert result.exit_code == status
+    assert message in result.stderr
+
+
+def test_option_comes_before_the_setting(run: Run, fill: Fill, url: str) -> None:
+    fill(build(IDS[0]))
+
+    result = run("list", "--journal", url, env={"GUARD_JOURNAL": "off"})
+
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [["list"], ["list", "--json"], ["show", IDS[0]], ["export"], ["export", "--format", "csv"]]
+)
+def test_nothing_hostile_reaches_the_terminal(run: Run, fill: Fill, command: list[str]) -> None:
+    fill(
+        build(
+            IDS[0], model=HOSTILE, client=HOSTILE, request_id=HOSTILE, message=HOSTILE, body=b"\x1b[2J",
+            texts={"mean area": [HOSTILE, HOSTILE]},
+        )
+    )  # fmt: skip
+    run("label", IDS[0], "attack", "--reviewer", "ann", "--reason", "\x1b[2J")
+
+    result = run(*command)
+
+    assert result.exit_code == 0
+    assert "owned" in result.output
+    assert is_inert(result.output)
+
+
+def test_naughty_strings_are_stored_exported_unchanged_and_shown_inert(run: Run, fill: Fill) -> None:
+    if not STRINGS.exists():
+        pytest.skip(f"no naughty strings at {STRINGS}; set INFERENCE_GUARD_DATA")
+    encoded = json.loads(STRINGS.read_text(encoding="ascii"))
+    strings = [base64.b64decode(text) for text in encoded]
+    texts = {f"0190{i:04}-naughty": raw.decode() for i, raw in enumerate(strings)}
+    fill(
+        *(
+            build(
+                event_id, client=text, model=text, message=text, body=text.encode(), texts={"mean area": [text, text]}
+            )
+            for event_id, text in texts.items()
+        )
+    )
+
+    exported = [json.loads(line) for line in run("export").stdout.splitlines()]
+    listed = run("list", "--limit", "1000").stdout
+    shown = [run("show", event_id).stdout for event_id in list(texts)[::10]]
+
+    assert len(exported) == len(strings)
+    for entry in exported:
+        text = texts[entry["event_id"]]
+        assert (entry["client"], entry["model"], entry["findings"][0]["message"]) == (text, text, text)
+        assert entry["texts"] == {"mean area": [text, text]}
+        assert base64.b64decode(entry["body_base64"]).decode() == text
+    assert is_inert(listed)
+    assert all(is_inert(page) for page in shown)
