@@ -96,7 +96,7 @@ class InferenceRequest(NamedTuple):
     """The instances that a client sent, before features are taken from them.
 
     JSON values are as orjson gives them: str, int, float, bool, None (NaN and Infinity tokens, where
-    the protocol allows them, as float).
+    the protocol allows them, as float). `is_plain`: one floating-point tensor [N, d] of finite numbers.
     """
 
     wire_format: WireFormat
@@ -104,3 +104,4 @@ class InferenceRequest(NamedTuple):
     data: Any
     n_instances: int
     faults: tuple[Fault, ...] = ()
+    is_plain: bool = False

@@ -85,7 +85,7 @@ class Verdict(NamedTuple):
     """What was decided of one request.
 
     `action` is what the findings ask for, in every mode: in `monitor` it is what `enforce` would have
-    done. `rejected` says whether the client is refused. `scores` and `p_values` are float64 arrays of
+    done. `rejected` says whether the client is refused. `scores` and `p_values` are float32 arrays of
     shape (n_instances,), higher scores and lower p-values being more anomalous; None where nothing
     was scored.
     """
@@ -98,8 +98,8 @@ class Verdict(NamedTuple):
     model: str | None
     protocol: str | None
     n_instances: int
-    scores: npt.NDArray[np.float64] | None
-    p_values: npt.NDArray[np.float64] | None
+    scores: npt.NDArray[np.float32] | None
+    p_values: npt.NDArray[np.float32] | None
     digests: Digests
 
     @property

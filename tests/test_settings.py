@@ -34,7 +34,7 @@ def test_settings_are_frozen() -> None:
     settings = GuardSettings.from_environ({})
 
     with pytest.raises(ValidationError, match="frozen"):
-        settings.mode = Mode.OFF  # type: ignore[misc]
+        settings.mode = Mode.OFF
 
 
 @pytest.mark.parametrize(

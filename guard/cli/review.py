@@ -38,6 +38,7 @@ from guard.errors import ConfigError, JournalError
 from guard.journal.export import CSV_COLUMNS, csv_row, entry_object, row_object, to_json
 from guard.journal.log import iso_time
 from guard.journal.reader import JournalReader
+from guard.journal.reasons import read_reasons
 from guard.journal.records import EntryDetail, EntryRow, LabelName
 from guard.settings import GuardSettings
 
@@ -107,9 +108,10 @@ def show(
 ) -> None:
     """Show everything that is kept of an entry."""
     with _explained():
-        entry = _open(journal).entry(event)
+        reader = _open(journal)
+        entry = reader.entry(event)
         if body is None:
-            print_entry(Console(), entry)
+            print_entry(Console(), entry, reasons=read_reasons(reader, entry))
         else:
             _write_body(entry, body)
 

@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from guard.cli.terminal import cell, safe
+from guard.inference import Fault
 from guard.journal.log import iso_time
+from guard.journal.reasons import Reasons
 from guard.journal.records import EntryDetail
 from guard.verdict import Finding
 
@@ -20,21 +22,24 @@ __all__ = ["print_entry"]
 MAX_INSTANCES = 5
 
 MAX_FINDINGS = 50
+MAX_REASONS = 50
 
 _TEXT_CHARS = 200
 
 
-def print_entry(console: Console, entry: EntryDetail) -> None:
-    """Print everything but the body."""
+def print_entry(console: Console, entry: EntryDetail, *, reasons: Reasons | None) -> None:
+    """Print everything but the body; `reasons` are None where there is no outlier to explain."""
     console.print(_pairs(_facts(entry)))
     _print_part(console, "Findings", _findings(entry) if entry.findings else None)
     if entry.row.n_findings > MAX_FINDINGS:
         console.print(
             Text(f"{entry.row.n_findings - MAX_FINDINGS} more findings; `guard review export` has up to 1000")
         )
+    if reasons is not None:
+        _print_reasons(console, reasons)
     shown = _instances(entry)
     _print_part(console, "Instances", _scores(entry, shown) if entry.scores is not None else None)
-    _print_part(console, "Request", _features(entry, shown) if entry.features is not None else None)
+    _print_part(console, "Request", _features(entry, shown, reasons) if entry.features is not None else None)
     if entry.row.n_instances > len(shown):
         console.print(Text(f"{len(shown)} of {entry.row.n_instances} instances are shown"))
     _print_part(console, "Digests", _pairs(asdict(entry.digests).items()))
@@ -44,6 +49,16 @@ def print_entry(console: Console, entry: EntryDetail) -> None:
 def _print_part(console: Console, title: str, table: Table | None) -> None:
     console.print(Text(f"\n{title}", style="bold"))
     console.print(Text("none kept" if title in {"Instances", "Request"} else "none") if table is None else table)
+
+
+def _print_reasons(console: Console, reasons: Reasons) -> None:
+    if reasons.note is not None:
+        console.print(Text("\nReasons", style="bold"))
+        console.print(cell(reasons.note))
+        return
+    _print_part(console, "Reasons", _reasons(reasons.faults))
+    if len(reasons.faults) > MAX_REASONS:
+        console.print(Text(f"{len(reasons.faults) - MAX_REASONS} more reasons"))
 
 
 def _pairs(pairs: Iterable[tuple[str, object]]) -> Table:
@@ -93,6 +108,14 @@ def _finding_cells(finding: Finding) -> list[Text]:
     return [cell(text, _TEXT_CHARS) for text in texts]
 
 
+def _reasons(faults: list[Fault]) -> Table:
+    table = _table("rule", "instance", "feature", "reason")
+    for fault in faults[:MAX_REASONS]:
+        texts = (fault.rule, str(fault.instance), fault.feature, fault.detail)
+        table.add_row(*(cell(text, _TEXT_CHARS) for text in texts))
+    return table
+
+
 def _instances(entry: EntryDetail) -> list[int]:
     """The instances to show: those with findings, else the one with the lowest p-value."""
     found = dict.fromkeys(finding.instance for finding in entry.findings if finding.instance is not None)
@@ -112,8 +135,9 @@ def _value(values: object, instance: int) -> str:
     return f"{values[instance]:.6g}" if values is not None and instance < len(values) else ""  # type: ignore[index, arg-type]
 
 
-def _features(entry: EntryDetail, shown: list[int]) -> Table:
-    named = {(finding.instance, finding.feature) for finding in entry.findings}
+def _features(entry: EntryDetail, shown: list[int], reasons: Reasons | None) -> Table:
+    told = (*entry.findings, *(reasons.faults if reasons else ()))
+    named = {(finding.instance, finding.feature) for finding in told}
     table = _table("feature", *(f"instance {instance}" for instance in shown))
     for column, name in enumerate(entry.feature_names):
         cells = []

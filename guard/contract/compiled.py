@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -22,6 +23,15 @@ IndexArray = npt.NDArray[np.intp]
 
 LARGEST = float(np.finfo(np.float64).max)
 
+COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
 # Fewer numbers than this are equal often enough by chance.
 FEWEST_EQUAL = 4
 
@@ -35,7 +45,9 @@ class Compiled:
     is bool [d]: NaN is no fault there. `codes` maps each category's texts to codes. `allowed_numbers` and
     `allowed_texts` hold (column, values), None among them where nullable. `numbers` and `integers` are columns.
     `ends` are the first and the last of `numbers`, (0, 0) where there are too few to compare. `is_bounded`: any
-    number has a bound. `is_plain`: nothing is declared beyond bounds, integers and pairs of features.
+    number has a bound. `is_plain`: nothing is declared beyond bounds, integers and pairs of features. `is_simple`:
+    nothing beyond bounds and pairs; these stand in `bounds` and `comparisons` (which, left, right) once more.
+    `is_free`: not even these.
     """
 
     features: tuple[Feature, ...]
@@ -59,8 +71,12 @@ class Compiled:
     other_relations: tuple[BoundRelation, ...]
     required_strings: tuple[str, ...]
     ends: tuple[int, int]
+    bounds: tuple[tuple[float, float], ...]
+    comparisons: tuple[tuple[Callable[[float, float], bool], int, int], ...]
     is_bounded: bool
     is_plain: bool
+    is_simple: bool
+    is_free: bool
 
 
 def compile_contract(features: tuple[Feature, ...], relations: Sequence[Relation]) -> Compiled:
@@ -74,6 +90,9 @@ def compile_contract(features: tuple[Feature, ...], relations: Sequence[Relation
     optional = nullable | np.array([feature in strings for feature in features])
     patterns = tuple((j, compile_pattern(f.pattern)) for j, f in enumerate(features) if f.pattern is not None)
     others = tuple(relation for relation in bound if relation.pair is None)
+    pairs = group_pairs(bound)
+    is_plain = not (strings or patterns or others or any(feature.allowed for feature in features))
+    integers = _columns(features, FeatureType.INTEGER)
     return Compiled(
         features=features,
         names=names,
@@ -86,19 +105,27 @@ def compile_contract(features: tuple[Feature, ...], relations: Sequence[Relation
         any_optional=bool(optional.any()),
         nullable=nullable,
         numbers=_columns(features, FeatureType.NUMBER, FeatureType.INTEGER),
-        integers=_columns(features, FeatureType.INTEGER),
+        integers=integers,
         codes={feature.name: _codes(feature) for feature in features if feature.type is FeatureType.CATEGORY},
         allowed_numbers=tuple(_allowed_numbers(features)),
         allowed_texts=tuple(_allowed_texts(features)),
         patterns=patterns,
         relations=bound,
-        pairs=group_pairs(bound),
+        pairs=pairs,
         other_relations=others,
         required_strings=tuple(feature.name for feature in strings if not feature.nullable),
         ends=_ends(features),
         is_bounded=bool((np.abs(bounds) != LARGEST).any()),
-        is_plain=not (strings or patterns or others or any(feature.allowed for feature in features)),
+        bounds=tuple((low, high) for low, high in bounds.tolist()),
+        comparisons=tuple((COMPARE[sign], left, right) for sign, left, right in _pairs(bound)),
+        is_plain=is_plain,
+        is_simple=is_plain and not len(integers),
+        is_free=is_plain and not len(integers) and not pairs and bool((np.abs(bounds) == LARGEST).all()),
     )
+
+
+def _pairs(bound: Sequence[BoundRelation]) -> list[tuple[str, int, int]]:
+    return [relation.pair for relation in bound if relation.pair is not None]
 
 
 def _ends(features: Sequence[Feature]) -> tuple[int, int]:

@@ -31,7 +31,9 @@ def merge(declared: Contract | None, learned: Contract | None) -> Contract | Non
         replace(by_name[feature.name], categories=feature.categories) if feature.name in by_name else feature
         for feature in learned.features
     )
-    return Contract(features, declared.relations + learned.relations, source=declared.source)
+    # The detector may have been fitted under this very contract.
+    relations = tuple(dict.fromkeys(declared.relations + learned.relations))
+    return Contract(features, relations, source=declared.source)
 
 
 def _contradictions(declared: Contract, learned: Contract) -> Iterator[str]:

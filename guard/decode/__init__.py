@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from guard.decode.limits import JsonLimits
+from guard.decode.plain import decode_plain
 from guard.decode.records import decode_records
 from guard.decode.rows import decode_rows
 from guard.decode.strict_json import Document, load_json
@@ -46,6 +47,9 @@ def decode(body: bytes, *, limits: JsonLimits, allow_non_finite: bool) -> Infere
     Raises UnsupportedMediaType (G115) where none does, MalformedRequest or NotScorable, which say what
     rule is broken and where. `allow_non_finite` admits NaN and Infinity tokens in V1 and V2.
     """
+    plain = decode_plain(body, limits=limits)
+    if plain is not None:
+        return plain
     if not looks_like_json(body):
         raise UnsupportedMediaType("neither a JSON object nor an array", rule="G115")
     try:

@@ -21,7 +21,8 @@ class Table:
     `values` is float64 [N, d] in the contract's order: numbers as they came, booleans as 0 and 1,
     categories as codes (-1 for an unseen one), strings and what is missing or unreadable as NaN. `texts` has the texts
     of category and string features, None where missing. `unreadable` is bool [N, d], True in cells
-    that `faults` are about; None where there are none. An instance with such a cell can't be scored.
+    that `faults` are about; None where there are none. An instance with such a cell can't be scored. `narrow` has
+    the same as `values`, where the client sent float32.
     """
 
     contract: Contract
@@ -29,6 +30,7 @@ class Table:
     texts: dict[str, list[str | None]] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     unreadable: npt.NDArray[np.bool_] | None = None
+    narrow: npt.NDArray[np.float32] | None = None
 
     @property
     def n_instances(self) -> int:

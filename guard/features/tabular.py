@@ -50,8 +50,15 @@ def extract(request: InferenceRequest, contract: Contract) -> Table:
     if compiled.all_numeric:
         values = _read_plain(request, compiled)
         if values is not None:
-            return Table(contract, values)
+            return Table(contract, values, narrow=_narrow(request))
     return _read_exactly(request, contract)
+
+
+def _narrow(request: InferenceRequest) -> npt.NDArray[np.float32] | None:
+    if request.layout is not Layout.TENSORS:
+        return None
+    data: npt.NDArray[Any] = request.data[0].data
+    return data if data.dtype == np.float32 and data.ndim == 2 else None
 
 
 def _read_plain(request: InferenceRequest, compiled: Compiled) -> FloatArray | None:

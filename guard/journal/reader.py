@@ -17,7 +17,7 @@ from guard.errors import JournalError
 from guard.journal.filters import Filters, conditions
 from guard.journal.location import sqlite_path
 from guard.journal.records import Cursor, EntryDetail, EntryRow, Gap, LabelName, LabelRow, detail, summary
-from guard.journal.schema import entries, findings, labels, require_journal
+from guard.journal.schema import artifacts, entries, findings, labels, require_journal
 from guard.journal.store import open_engine
 
 __all__ = ["JournalReader"]
@@ -76,6 +76,13 @@ class JournalReader:
         with self._reading() as connection:
             entry_id = _find(connection, event)
         return self._details(sa.select(entries).where(entries.c.id == entry_id))[0]
+
+    def artifact(self, digest: str) -> bytes | None:
+        """The detector, contract or settings of this SHA-256 that verdicts depend on; None where it isn't kept."""
+        with self._reading() as connection:
+            query = sa.select(artifacts.c.content).where(artifacts.c.digest == digest)
+            content: bytes | None = connection.scalar(query)
+        return content
 
     def label(self, events: Sequence[str], label: LabelName, *, reviewer: str, reason: str | None = None) -> list[str]:
         """Add a label to each of the entries, or to none where one isn't found; returns their event ids."""

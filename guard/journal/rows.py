@@ -77,7 +77,7 @@ def entry_rows(numbered: Numbered, *, writer: str, body: BodyKept) -> EntryRows:
     )
 
 
-def extreme(choose: np.ufunc, values: _Floats | None) -> float | None:
+def extreme(choose: np.ufunc, values: npt.NDArray[np.floating[Any]] | None) -> float | None:
     """The smallest (`np.fmin`) or largest (`np.fmax`) value; None where there is none, or none that is a number."""
     if values is None or not values.size:
         return None

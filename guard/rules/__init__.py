@@ -1,7 +1,7 @@
 """Rules: what is checked, as reviewed data. Rules find; the policy decides."""
 
 from guard.rules.catalogue import BY_ID, RULES, rules_digest
-from guard.rules.evaluation import MOST_FINDINGS, evaluate, to_finding, to_findings
+from guard.rules.evaluation import MOST_FINDINGS, evaluate, is_clean_row, to_finding, to_findings
 from guard.rules.exclusions import DisabledRules
 from guard.rules.rule import Broken, Rule
 
@@ -13,6 +13,7 @@ __all__ = [
     "DisabledRules",
     "Rule",
     "evaluate",
+    "is_clean_row",
     "rules_digest",
     "to_finding",
     "to_findings",

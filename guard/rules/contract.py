@@ -18,7 +18,7 @@ from guard.features import Table
 from guard.rules.rule import Broken, Rule
 from guard.verdict import Action, Kind
 
-__all__ = ["CONTRACT_RULES", "contract_holds"]
+__all__ = ["CONTRACT_RULES", "contract_holds", "row_holds"]
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -34,6 +34,8 @@ def contract_holds(table: Table) -> bool:
     compiled, values = table.contract.compiled, table.values
     if table.unreadable is not None:
         return False
+    if len(values) == 1 and compiled.is_simple and row_holds(values.tolist()[0], compiled):
+        return True
     # NaN compares false, infinity lies outside of any bounds: one comparison finds all three.
     inside = _inside(values, compiled) if compiled.is_bounded else np.isfinite(values)
     if _has_false(inside) and (
@@ -46,6 +48,20 @@ def contract_holds(table: Table) -> bool:
         if _has_false(pairs.hold(values)) and (not compiled.any_optional or _has_false(pairs.hold_or_lack(values))):
             return False
     return compiled.is_plain or _others_hold(table, compiled)
+
+
+def row_holds(row: list[float], compiled: Compiled) -> bool:
+    """Whether one row lies within the bounds and keeps the pairs of a simple contract; false for NaN and infinity.
+
+    For a single row plain Python takes less than NumPy's calls do, the more so between other work.
+    """
+    for value, (low, high) in zip(row, compiled.bounds, strict=True):
+        if not low <= value <= high:
+            return False
+    for compare, left, right in compiled.comparisons:  # noqa: SIM110 - a generator would double the time
+        if not compare(row[left], row[right]):
+            return False
+    return True
 
 
 def _inside(values: npt.NDArray[np.float64], compiled: Compiled) -> BoolArray:

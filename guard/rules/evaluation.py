@@ -9,20 +9,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
+from guard.contract.compiled import Compiled
 from guard.features import Table
 from guard.inference import Fault
 from guard.rules.catalogue import BY_ID
-from guard.rules.contract import CONTRACT_RULES, contract_holds
+from guard.rules.contract import CONTRACT_RULES, contract_holds, row_holds
 from guard.rules.exclusions import NONE_DISABLED, DisabledRules
 from guard.rules.quality import QUALITY_RULES, is_unremarkable
 from guard.rules.rule import Broken, Rule
 from guard.verdict import Action, Finding
 
-__all__ = ["MOST_FINDINGS", "evaluate", "to_finding", "to_findings"]
+__all__ = ["MOST_FINDINGS", "evaluate", "is_clean_row", "to_finding", "to_findings"]
 
 # Of one rule in one request. A hostile batch breaks a rule in every cell; the journal needs a few, and the count.
 MOST_FINDINGS = 20
+
+
+def is_clean_row(row: npt.NDArray[np.float32], compiled: Compiled) -> bool:
+    """Whether `evaluate` would find nothing in one row [1, d] of finite numbers; False also where only it can tell."""
+    if not compiled.is_simple or row.shape[1] != len(compiled.bounds):
+        return False
+    first, last = compiled.ends
+    if first != last and row.item(first) == row.item(last):
+        return False
+    return compiled.is_free or row_holds(row.tolist()[0], compiled)
 
 
 def evaluate(table: Table, *, disabled: DisabledRules = NONE_DISABLED) -> list[Finding]:

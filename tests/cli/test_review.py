@@ -13,10 +13,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from guard.cli.review import review
+from guard.cli.review_entry import MAX_REASONS, print_entry
+from guard.inference import Fault
 from guard.journal import Entry, Journal, RequestContext
+from guard.journal.reader import JournalReader
+from guard.journal.reasons import Reasons
+from guard.journal.rows import BodyKept
+from guard.training import FittedDetector, fit_detector
 from guard.verdict import Action, Digests, Finding, Kind, Mode, Verdict
 
 DATA = Path(os.environ.get("INFERENCE_GUARD_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
@@ -28,11 +35,12 @@ IDS = [f"0190aa00-0000-7000-8000-{i:012}" for i in range(5)]
 
 
 def build(event_id: str, *, action: Action = Action.FLAG, time_s: float = 1_800_000_000.0, **more: Any) -> Entry:
-    message = more.pop("message", "p-value 0.004")
+    rule, message = more.pop("rule", "G501"), more.pop("message", "p-value 0.004")
+    detector = more.pop("detector", "d" * 64)
     findings = (
-        Finding(rule_id="G501", action=action, kind=Kind.EVIDENCE, message=message, instance=1, feature="mean area"),
+        Finding(rule_id=rule, action=action, kind=Kind.EVIDENCE, message=message, instance=1, feature="mean area"),
     )
-    digests = Digests(detector="d" * 64, contract=None, rules="a" * 64, settings="5" * 64, code="c" * 64)
+    digests = Digests(detector=detector, contract=None, rules="a" * 64, settings="5" * 64, code="c" * 64)
     verdict = Verdict(
         event_id=event_id, action=action, mode=Mode.ENFORCE, status=422, findings=findings,
         model=more.pop("model", "tumours"), protocol="v2", n_instances=2, scores=np.array([0.5, 0.75]),
@@ -42,10 +50,9 @@ def build(event_id: str, *, action: Action = Action.FLAG, time_s: float = 1_800_
         time_s=time_s, request_id=more.pop("request_id", None), traceparent=None, method="POST", path="/infer",
         client=more.pop("client", "client-1"), status=422 if action is Action.REJECT else None, content_type=None,
     )  # fmt: skip
-    features = np.array([[14.5, 600.25], [float("nan"), 12345.5]])
-    return Entry(
-        verdict=verdict, context=context, feature_names=("mean radius", "mean area"), features=features, **more
-    )
+    features = np.array(more.pop("features", [[14.5, 600.25], [float("nan"), 12345.5]]))
+    names = more.pop("feature_names", ("mean radius", "mean area"))
+    return Entry(verdict=verdict, context=context, feature_names=names, features=features, **more)
 
 
 @pytest.fixture
@@ -57,10 +64,18 @@ Fill = Callable[..., None]
 Run = Callable[..., Result]
 
 
+@pytest.fixture(scope="module")
+def detector() -> FittedDetector:
+    rows = np.random.default_rng(0).normal([14.0, 600.0], [1.0, 50.0], size=(300, 2))
+    return fit_detector(rows, names=["mean radius", "mean area"])
+
+
 @pytest.fixture
 def fill(url: str) -> Fill:
-    def write(*entries: Entry) -> None:
-        journal = Journal(url, body="full")
+    def write(*entries: Entry, body: BodyKept = "full", artifacts: dict[str, bytes] | None = None) -> None:
+        journal = Journal(url, body=body)
+        for digest, content in (artifacts or {}).items():
+            journal.add_artifact("detector", digest, content)
         assert all(journal.append(entry) for entry in entries)
         assert journal.close() == 0
 
@@ -147,6 +162,79 @@ def test_show_tells_everything(run: Run, fill: Fill) -> None:
         assert text in result.stdout
     assert "600.25" not in result.stdout, "an instance without findings is not shown"
     assert "missing" in result.stdout
+
+
+def part(page: str, heading: str) -> str:
+    """The lines under a heading of `show`, up to the next empty one."""
+    return page.partition(f"\n{heading}\n")[2].partition("\n\n")[0]
+
+
+@pytest.mark.parametrize("rule", ["G501", "G904"])
+def test_show_tells_the_reasons_of_an_outlier(run: Run, fill: Fill, detector: FittedDetector, rule: str) -> None:
+    entry = build(IDS[0], rule=rule, detector=detector.digest, features=[[99.0, 600.0], [14.0, 12345.5]])
+    fill(entry, artifacts={detector.digest: detector.content})
+
+    heading, line = part(run("show", IDS[0]).stdout, "Reasons").splitlines()
+
+    assert heading.split() == ["rule", "instance", "feature", "reason"]
+    assert line.split()[:4] == ["G511", "1", "mean", "area"], "instance 0 is no outlier"
+    area = detector.manifest.features[1]
+    assert f"12345.5 lies outside the learned range, {area.minimum:.6g} to {area.maximum:.6g}" in line
+
+
+def test_show_matches_reasons_to_features_by_name(run: Run, fill: Fill, detector: FittedDetector) -> None:
+    names = ("mean area", "mean radius")
+    entry = build(IDS[0], detector=detector.digest, feature_names=names, features=[[600.0, 14.0], [600.0, 99.0]])
+    fill(entry, artifacts={detector.digest: detector.content})
+
+    _, line = part(run("show", IDS[0]).stdout, "Reasons").splitlines()
+
+    assert line.split()[2:5] == ["mean", "radius", "99"]
+
+
+def test_show_counts_the_reasons_that_it_leaves_out(fill: Fill, url: str) -> None:
+    fill(build(IDS[0]))
+    screen = io.StringIO()
+    faults = [Fault("G511", "far", instance, "mean area") for instance in range(MAX_REASONS + 3)]
+
+    print_entry(Console(file=screen), JournalReader(url).entry(IDS[0]), reasons=Reasons(faults))
+
+    _, *lines, rest = part(screen.getvalue(), "Reasons").splitlines()
+    assert len(lines) == MAX_REASONS
+    assert rest == "3 more reasons"
+
+
+@pytest.mark.parametrize(
+    ("body", "kept", "row", "note"),
+    [
+        ("none", True, [14.0, 12345.5], "unknown: the entry has no features; GUARD_JOURNAL_BODY=features keeps them"),
+        ("features", False, [14.0, 12345.5], "unknown: the detector isn't in the journal"),
+        ("features", True, [14.0, 600.0], "no value lies outside its learned range, no category is unseen"),
+    ],
+)
+def test_show_says_why_there_are_no_reasons(
+    run: Run, fill: Fill, detector: FittedDetector, *, body: BodyKept, kept: bool, row: list[float], note: str
+) -> None:
+    artifacts = {detector.digest: detector.content} if kept else {}
+    fill(build(IDS[0], detector=detector.digest, features=[row, row]), body=body, artifacts=artifacts)
+
+    assert part(run("show", IDS[0]).stdout, "Reasons") == note
+
+
+def test_show_of_an_entry_with_a_damaged_detector_shows_the_rest(run: Run, fill: Fill) -> None:
+    fill(build(IDS[0]), artifacts={"d" * 64: b"\x1b[2J"})
+
+    result = run("show", IDS[0])
+
+    assert result.exit_code == 0
+    assert part(result.stdout, "Reasons").startswith("unknown: the detector in the journal")
+    assert "12345.5" in result.stdout
+
+
+def test_show_of_an_entry_without_an_outlier_has_no_reasons(run: Run, fill: Fill, detector: FittedDetector) -> None:
+    fill(build(IDS[0], rule="G205", detector=detector.digest), artifacts={detector.digest: detector.content})
+
+    assert "Reasons" not in run("show", IDS[0]).stdout
 
 
 def test_show_body_goes_to_a_private_new_file_only(run: Run, fill: Fill, tmp_path: Path) -> None:

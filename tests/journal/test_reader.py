@@ -71,6 +71,18 @@ def test_entry_comes_back_as_it_was(filled: Filled, make_entry: Make) -> None:
     assert (row.rules, row.labels, row.sequence, got.content_type) == (("G205", "G302"), (), 1, None)
 
 
+def test_artifact_comes_back_by_its_digest(open_journal: Open, make_entry: Make, url: str) -> None:
+    journal = open_journal()
+    journal.add_artifact("detector", "d" * 64, b"\0\xff")
+    assert journal.append(make_entry())
+    assert journal.close() == 0
+
+    reader = JournalReader(url)
+
+    assert reader.artifact("d" * 64) == b"\0\xff"
+    assert reader.artifact("e" * 64) is None
+
+
 def test_unreadable_request_comes_back(filled: Filled, make_entry: Make) -> None:
     entry = make_entry(
         "an-id", features=None, feature_names=None, scores=None, p_values=None, n_instances=0, model=None,
