@@ -1,0 +1,235 @@
+"""`guard fit`, `guard detector show` and `guard score`, one after the other on files."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from guard.cli.detector import detector
+from guard.cli.fit import fit
+from guard.cli.score import score
+from guard.detectors import load_detector
+from guard.errors import ContractError, DetectorError, TrainingError
+
+app = typer.Typer()
+app.command()(fit)
+app.command()(score)
+app.add_typer(detector, name="detector")
+
+
+@pytest.fixture(scope="session")
+def table() -> pl.DataFrame:
+    random = np.random.default_rng(0)
+    n = 600
+    return pl.DataFrame(
+        {
+            "age": random.integers(18, 90, n),
+            "income": [None if row % 9 == 0 else float(v) for row, v in enumerate(random.lognormal(3, 1, n))],
+            "kind\u202e": random.choice(["x", "y\x1b[31m"], n),
+            "always": np.full(n, 1),
+            "label": random.integers(0, 2, n),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def fitted(table: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fitted")
+    table.write_csv(folder / "rows.csv")
+    found = CliRunner().invoke(
+        app, ["fit", str(folder / "rows.csv"), "-o", str(folder / "detector.onnx"), "--target", "label"]
+    )
+    assert found.exit_code == 0, found.output
+    return folder / "detector.onnx"
+
+
+def run(*arguments: str | Path) -> str:
+    found = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert found.exit_code == 0, found.output
+    return found.stdout
+
+
+def failure(*arguments: str | Path) -> BaseException | None:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments]).exception
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "npy", "npz"])
+def test_fit_prints_what_it_found_and_promises(table: pl.DataFrame, tmp_path: Path, ending: str) -> None:
+    data, output = tmp_path / f"rows.{ending}", tmp_path / "detector.onnx"
+    match ending:
+        case "csv":
+            table.write_csv(data)
+        case "parquet":
+            table.write_parquet(data)
+        case "npy":
+            np.save(data, table.select("age", "income", "always").to_numpy())
+        case _:
+            np.savez(data, X=table.select("age", "income", "always").to_numpy())
+
+    printed = run("fit", data, "-o", output)
+
+    assert "rows: fit 300, select 90, calibrate 210" in printed
+    assert f"sha256:{load_detector(output).digest}" in printed
+    assert "rate 0.01: a clean row is flagged with probability 0.948%" in printed
+    assert "rate 0.001: not carried by 210 calibration rows" in printed
+    assert "2,852 rows in all" in printed
+    assert "constant: " in printed
+    assert "(67)" in printed
+
+
+def test_fit_leaves_out_target_and_dropped(table: pl.DataFrame, tmp_path: Path) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+
+    run(
+        "fit",
+        tmp_path / "rows.csv",
+        "-o",
+        tmp_path / "d.onnx",
+        "--target",
+        "label",
+        "--drop",
+        "age",
+        "--drop",
+        "always",
+    )
+
+    assert load_detector(tmp_path / "d.onnx").manifest.names == ("income", "kind\u202e")
+
+
+def test_fit_with_options(table: pl.DataFrame, tmp_path: Path) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+    (tmp_path / "contract.toml").write_text('[features.age]\ntype = "integer"\nminimum = 0\n', encoding="utf-8")
+    options = ["--categorical", "label", "--seed", "7", "--fpr", "0.05", "--confidence", "0.9", "--strict"]
+
+    run("fit", tmp_path / "rows.csv", "-o", tmp_path / "d.onnx", "--contract", tmp_path / "contract.toml", *options)
+
+    manifest = load_detector(tmp_path / "d.onnx").manifest
+    assert manifest.features[-1].categories in {("0", "1"), ("1", "0")}
+    assert (manifest.seed, manifest.calibration.rates, manifest.calibration.confidence) == (7, (0.05,), 0.9)
+    assert manifest.to_contract().features[0].minimum == 0
+
+
+def test_fit_prints_no_control_characters(table: pl.DataFrame, tmp_path: Path) -> None:
+    table.with_columns(pl.lit(5).alias("a\x1b[2J")).write_csv(tmp_path / "rows.csv")
+
+    printed = run("fit", tmp_path / "rows.csv", "-o", tmp_path / "d.onnx")
+
+    assert "a\\x1b[2J" in printed
+    assert "\x1b" not in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--strict"], TrainingError),
+        (["--drop", "nothing"], TrainingError),
+        (["--fpr", "0.0001"], TrainingError),
+        (["--contract", "none.toml"], ContractError),
+    ],
+)
+def test_fit_that_fails_writes_nothing(
+    table: pl.DataFrame, tmp_path: Path, options: list[str], error: type[Exception]
+) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+
+    assert isinstance(failure("fit", tmp_path / "rows.csv", "-o", tmp_path / "d.onnx", *options), error)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["fit"], ["fit", "rows.csv"], ["score", "d.onnx"], ["fit", "a", "-o", "b", "--seed", "x"]]
+)
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_show_prints_the_card(fitted: Path) -> None:
+    printed = run("detector", "show", fitted)
+
+    assert load_detector(fitted).digest in printed
+    assert "derived from the training rows" in printed
+    assert "always 1" in printed
+    assert "18 to 89" in printed
+    assert "kind\\u202e" in printed
+    assert "\x1b" not in printed
+    assert "rate 0.01" in printed
+
+
+def test_show_as_json(fitted: Path) -> None:
+    card = json.loads(run("detector", "show", fitted, "--json"))
+
+    assert card["sha256"] == load_detector(fitted).digest
+    assert [feature["name"] for feature in card["features"]] == ["age", "income", "kind\u202e", "always"]
+    assert [promise["carried"] for promise in card["promises"]] == [True, False]
+    assert "golden" not in card
+
+
+def test_show_of_an_altered_file(fitted: Path, tmp_path: Path) -> None:
+    (tmp_path / "d.onnx").write_bytes(fitted.read_bytes()[:-100])
+
+    assert isinstance(failure("detector", "show", tmp_path / "d.onnx"), DetectorError)
+
+
+def test_score_judges_rows_in_order(fitted: Path, table: pl.DataFrame, tmp_path: Path) -> None:
+    rows = table.head(5).with_columns(
+        age=pl.Series([50, 100_000, 50, None, 50]), income=pl.Series([20.0, 20.0, 20.0, 20.0, None])
+    )
+    rows.write_csv(tmp_path / "rows.csv")
+
+    printed = run("score", fitted, tmp_path / "rows.csv")
+
+    lines = list(csv.DictReader(io.StringIO(printed)))
+    assert [line["action"] for line in lines] == ["allow", "reject", "allow", "reject", "allow"]
+    assert lines[3]["score"] == "nan"
+    assert float(lines[1]["score"]) > float(lines[0]["score"])
+
+
+def test_score_writes_the_same_for_csv_and_parquet(fitted: Path, table: pl.DataFrame, tmp_path: Path) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+    table.write_parquet(tmp_path / "rows.parquet")
+
+    run("score", fitted, tmp_path / "rows.csv", "-o", tmp_path / "a.csv")
+    run("score", fitted, tmp_path / "rows.parquet", "-o", tmp_path / "b.csv")
+
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 601
+
+
+def test_score_rates_decide_the_actions(fitted: Path, table: pl.DataFrame, tmp_path: Path) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+
+    few = run("score", fitted, tmp_path / "rows.csv")
+    many = run("score", fitted, tmp_path / "rows.csv", "--flag-fpr", "0.3", "--reject-fpr", "0.1")
+
+    assert many.count("flag") + many.count("reject") > few.count("flag") + few.count("reject")
+    assert many.count("reject") > few.count("reject")
+
+
+def test_score_names_ignored_columns_on_stderr(fitted: Path, table: pl.DataFrame, tmp_path: Path) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+
+    found = CliRunner().invoke(app, ["score", str(fitted), str(tmp_path / "rows.csv")])
+
+    assert "ignored columns: label" in found.stderr
+    assert "label" not in found.stdout
+
+
+def test_score_of_a_file_that_lacks_a_column(fitted: Path, table: pl.DataFrame, tmp_path: Path) -> None:
+    table.drop("age").write_csv(tmp_path / "rows.csv")
+
+    error = failure("score", fitted, tmp_path / "rows.csv")
+
+    assert isinstance(error, TrainingError)
+    assert "'age'" in str(error)
+
+
+def test_score_with_rates_the_wrong_way_round_is_wrong_usage(fitted: Path) -> None:
+    arguments = ["score", str(fitted), "rows.csv", "--flag-fpr", "0.01", "--reject-fpr", "0.1"]
+
+    assert CliRunner().invoke(app, arguments).exit_code == 2
