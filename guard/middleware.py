@@ -1,0 +1,244 @@
+"""GuardMiddleware: the gate in front of an ASGI app.
+
+It knows ASGI and nothing of NumPy. What was screened is what is served: the app gets the very messages
+that were read. `monitor` never changes an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from guard.asgi import (
+    ASGIApp,
+    ByteBudget,
+    Message,
+    Receive,
+    RequestHeaders,
+    Scope,
+    Send,
+    Upload,
+    check_headers,
+    may_have_body,
+    read_headers,
+    send_problem,
+    strip_spoofed,
+)
+from guard.client import ClientResolver
+from guard.errors import RequestError
+from guard.journal import Counters, RequestContext
+from guard.monitor import Tally, exporter
+from guard.paths import Route
+from guard.recorder import Recorder
+from guard.screening import Screener, Screening, check_encoding
+from guard.settings import GuardSettings
+from guard.verdict import Action, Mode, Verdict
+
+__all__ = ["GuardMiddleware"]
+
+logger = logging.getLogger("guard")
+
+# Bodies up to this size are judged on the event loop: handing them to a thread costs more.
+INLINE_BYTES = 65_536
+
+# Judging holds the interpreter's lock for the most part; more threads would wait for each other.
+THREADS = 2
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request, without its body."""
+
+    scope: Scope
+    headers: RequestHeaders
+    route: Route
+    client: str
+
+
+class GuardMiddleware:
+    """Screens each request before the app sees it; allows, flags or rejects it.
+
+    `settings` default to the GUARD_* variables of the environment. The constructor loads and checks
+    everything and raises ConfigError, ContractError or DetectorError; threads and the journal start in
+    each process at the first need.
+    """
+
+    def __init__(self, app: ASGIApp, settings: GuardSettings | None = None) -> None:
+        self.app = app
+        self.settings = GuardSettings.from_environ() if settings is None else settings
+        self.screener = Screener(self.settings)
+        self.recorder = Recorder(self.settings, artifacts=self.screener.artifacts)
+        self._clients = ClientResolver(self.settings)
+        self._budget = ByteBudget(self.settings.max_inflight_bytes)
+        self._workers = _Workers()
+        self.tally = Tally(self.settings.mode)
+        exporter().watch(self)
+
+    def journal_counters(self) -> Counters:
+        """How many entries this process wrote, has queued, and lost."""
+        return self.recorder.journal.counters()
+
+    def held_bytes(self) -> int:
+        """The bytes that bodies being read hold."""
+        return self._budget.held_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Judge an http request; pass any other scope on, as the settings say."""
+        if scope["type"] != "http" or self.settings.mode is Mode.OFF:
+            await self._pass_on(scope, receive, send)
+            return
+        headers = read_headers(scope)
+        if headers.spoofed:
+            scope = strip_spoofed(scope)
+        route = self.screener.paths.match(scope["path"], scope.get("root_path", ""), scope.get("raw_path"))
+        if route.excluded or not may_have_body(scope, headers):
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, headers, route, self._clients.identity(scope, headers))
+        upload = Upload(receive, budget=self._budget, client=exchange.client)
+        try:
+            screening, body = await self._screen(exchange, upload)
+            status = None if screening is None else self._settle(exchange, screening, body)
+            if screening is None or status is None:
+                await self.app(scope, upload, send)
+            else:
+                await self._refuse(exchange, screening.verdict, status, upload, send)
+        finally:
+            upload.release()
+
+    async def _screen(self, exchange: _Exchange, upload: Upload) -> tuple[Screening | None, bytes]:
+        """Read and judge the body; None where there turns out to be none."""
+        body = b""
+        try:
+            check_headers(exchange.headers, self.settings)
+            encoding = exchange.headers.values.get(b"content-encoding")
+            if encoding is not None:
+                check_encoding(encoding.decode("latin-1"))
+            body = await upload.read(self.settings)
+        except RequestError as error:
+            screening = self.screener.refuse(error, route=exchange.route)
+            self.tally.observe(screening.verdict, seconds=0.0)
+            return screening, body
+        if not body:
+            return None, body
+        start = time.perf_counter()
+        try:
+            if len(body) <= INLINE_BYTES:
+                screening = self.screener.examine(body, route=exchange.route)
+            else:
+                screening = await self._examine_in_thread(body, exchange.route)
+        except Exception as error:  # noqa: BLE001 - whatever fails here is ours; GUARD_ON_ERROR decides
+            logger.error("guard failed to judge a request: %s at %s", type(error).__name__, _place(error))  # noqa: TRY400
+            screening = self.screener.note("G901", f"guard failed: {type(error).__name__}", route=exchange.route)
+        self.tally.observe(screening.verdict, seconds=time.perf_counter() - start)
+        return screening, body
+
+    async def _examine_in_thread(self, body: bytes, route: Route) -> Screening:
+        """Judge a body that takes long off the event loop, within the deadline."""
+        try:
+            async with asyncio.timeout(self.settings.score_timeout_ms / 1000):
+                return await self._workers.run(partial(self.screener.examine, body, route=route))
+        except TimeoutError:
+            return self.screener.note("G902", "judging the request took too long", route=route)
+
+    def _settle(self, exchange: _Exchange, screening: Screening, body: bytes) -> int | None:
+        """Journal what is to be journaled, and tell the app; the status to refuse with, or None to pass it on."""
+        verdict = screening.verdict
+        if self.recorder.wants(verdict):
+            status = self._record(exchange, screening, body)
+            if status is not None:
+                return status
+        scope = exchange.scope
+        if "state" in scope:
+            scope["state"]["guard"] = verdict
+        else:
+            scope["state"] = {"guard": verdict}
+        return None
+
+    def _record(self, exchange: _Exchange, screening: Screening, body: bytes) -> int | None:
+        """Journal the request; the status to refuse it with, or None to pass it on."""
+        verdict = screening.verdict
+        status = verdict.status if verdict.rejected else None
+        context = self._context(exchange, status)
+        kept = self.recorder.record(verdict, context=context, table=screening.table, body=body)
+        closed = self.settings.on_journal_error == "reject" and self.settings.mode is Mode.ENFORCE
+        if not kept and closed and verdict.action is not Action.ALLOW:
+            return 503
+        return status
+
+    def _context(self, exchange: _Exchange, status: int | None) -> RequestContext:
+        headers = exchange.headers
+        return RequestContext(
+            time_s=time.time(),
+            request_id=headers.text(b"x-request-id"),
+            traceparent=headers.text(b"traceparent"),
+            method=exchange.scope["method"],
+            path=exchange.scope["path"],
+            client=self._clients.pseudonym(exchange.client),
+            status=status,
+            content_type=headers.text(b"content-type"),
+        )
+
+    async def _refuse(self, exchange: _Exchange, verdict: Verdict, status: int, upload: Upload, send: Send) -> None:
+        self.tally.rejected += 1
+        http1 = str(exchange.scope.get("http_version", "1.1")).startswith("1")
+        await send_problem(
+            send,
+            status=status,
+            event_id=verdict.event_id,
+            path=exchange.scope["path"],
+            close=http1 and not upload.complete,
+        )
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" and self.settings.mode is not Mode.OFF:
+            await self.app(scope, receive, partial(self._send_lifespan, send))
+        elif scope["type"] == "websocket" and self._denies_websocket(scope):
+            await receive()
+            # 1008: policy violation (RFC 6455, section 7.4.1); servers answer 403 to the handshake.
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self.app(scope, receive, send)
+
+    def _denies_websocket(self, scope: Scope) -> bool:
+        if self.settings.websocket != "deny" or self.settings.mode is not Mode.ENFORCE:
+            return False
+        route = self.screener.paths.match(scope["path"], scope.get("root_path", ""), scope.get("raw_path"))
+        return not route.excluded
+
+    async def _send_lifespan(self, send: Send, message: Message) -> None:
+        """Start before the app serves, and flush after it has shut down."""
+        if message["type"] == "lifespan.startup.complete":
+            self.recorder.start()
+        elif message["type"].startswith("lifespan.shutdown"):
+            await asyncio.to_thread(self.recorder.close)
+        await send(message)
+
+
+class _Workers:
+    """Threads for long judgements, started in each process at the first need."""
+
+    def __init__(self) -> None:
+        self._pid: int | None = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def run(self, call: Callable[[], Screening]) -> Screening:
+        pool = self._pool
+        if pool is None or self._pid != os.getpid():
+            pool = ThreadPoolExecutor(THREADS, thread_name_prefix="guard-screen")
+            self._pool, self._pid = pool, os.getpid()
+        return await asyncio.get_running_loop().run_in_executor(pool, call)
+
+
+def _place(error: BaseException) -> str:
+    """File and line where an exception arose; its message may hold what the client sent."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"

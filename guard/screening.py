@@ -1,0 +1,229 @@
+"""Screener: composes decode, rules, features, detector and policy. Bytes in, verdict out; no I/O.
+
+It never sees scope, receive or send. What the constructor is given is validated and loaded there: a
+missing detector, a wrong digest or a bad contract fails at start-up.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from guard.contract import Contract
+from guard.decode import JsonLimits, decode
+from guard.detectors import Scores
+from guard.errors import RequestError, UnsupportedMediaType
+from guard.features import Table, extract
+from guard.inference import Fault, InferenceRequest, Layout, WireFormat
+from guard.paths import PathPolicy, Route
+from guard.policy import decide
+from guard.protection import Artifact, Protection, Protections
+from guard.rules import DisabledRules, evaluate, to_findings
+from guard.settings import GuardSettings
+from guard.verdict import Action, Finding, Verdict
+
+__all__ = ["Screener", "Screening", "new_event_id"]
+
+
+class Screening(NamedTuple):
+    """A verdict with the features that it was reached from; `table` is None where none were taken."""
+
+    verdict: Verdict
+    table: Table | None = None
+
+
+class Screener:
+    """The gate without its transport; may be used from several threads at once."""
+
+    def __init__(
+        self,
+        settings: GuardSettings,
+        *,
+        today: dt.date | None = None,
+        new_id: Callable[[], str] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.paths = PathPolicy(settings)
+        self._new_id = new_id or new_event_id
+        self._disabled = DisabledRules.parse(settings.disabled_rules, today=today or dt.datetime.now(dt.UTC).date())
+        self._protections = Protections.load(settings)
+        # The features of an accepted request are only wanted where some are journaled.
+        self._samples = settings.journal_sample > 0
+        self._limits = JsonLimits(
+            max_depth=settings.max_json_depth,
+            max_containers=settings.max_json_containers,
+            max_instances=settings.max_instances,
+        )
+
+    def screen(
+        self,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        path: str = "/",
+    ) -> Verdict:
+        """Judge one request's body; the path tells the model, the headers the content encoding."""
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        encoding = ",".join(value for name, value in pairs if name.lower() == "content-encoding")
+        return self.examine(body, route=self.paths.match(path), encoding=encoding).verdict
+
+    def examine(self, body: bytes, *, route: Route, encoding: str | None = None) -> Screening:
+        """Judge one request's body, and keep the features that the verdict was reached from."""
+        protection = self._protections.find(route.model)
+        if protection is None:
+            return self._unprotected(route)
+        try:
+            if encoding:
+                check_encoding(encoding)
+            request = decode(body, limits=self._limits, allow_non_finite=protection.allows_missing)
+        except RequestError as error:
+            return self.refuse(error, route=route)
+        if not route.listed and _is_foreign(request, protection.contract):
+            return self.note("G903", "the body names none of the model's features", route=route)
+        return self._judge(request, protection, route)
+
+    def refuse(self, error: RequestError, *, route: Route) -> Screening:
+        """The verdict on a request that can't be read.
+
+        On a path that isn't listed, a body that no decoder fits is none of guard's business: it is
+        noted and passed.
+        """
+        if error.rule == "G115" and not route.listed:
+            return self.note("G903", error.detail, route=route)
+        return self.note(error.rule, error.detail, route=route, where=error.where)
+
+    def note(self, rule: str, detail: str, *, route: Route, where: str | None = None) -> Screening:
+        """The verdict where one rule alone speaks, such as G901, guard's own failure."""
+        findings = to_findings([Fault(rule, detail, where=where)], disabled=self._disabled)
+        return Screening(self._verdict(findings, route, self._protections.find(route.model)))
+
+    def artifacts(self) -> Iterator[Artifact]:
+        """What verdicts depend on, by digest: the masked settings, the detectors, the contracts."""
+        yield Artifact("settings", self.settings.digest(), self.settings.canonical())
+        yield from self._protections.artifacts()
+
+    def _unprotected(self, route: Route) -> Screening:
+        rule = "G503" if route.listed else "G903"
+        return self.note(rule, "no detector is configured for this model", route=route)
+
+    def _judge(self, request: InferenceRequest, protection: Protection, route: Route) -> Screening:
+        scores = None
+        if request.is_plain and request.n_instances == 1:
+            # Nearly every request is this: one row, with nothing to say of it.
+            scores = protection.score_clean_row(request)
+            if scores is not None and protection.is_clear(scores) and not self._samples:
+                return Screening(self._clear_verdict(route, protection, scores))
+        findings = to_findings(request.faults, disabled=self._disabled) if request.faults else []
+        if protection.contract is None:
+            return Screening(self._verdict(findings, route, protection, request.wire_format, request.n_instances))
+        table = extract(request, protection.contract)
+        if scores is None:
+            scores = self._look_closely(table, protection, findings)
+        if scores is not None:
+            findings += protection.evidence(scores, disabled=self._disabled)
+        verdict = self._verdict(findings, route, protection, request.wire_format, table.n_instances, scores)
+        return Screening(verdict, table)
+
+    def _clear_verdict(self, route: Route, protection: Protection, scores: Scores) -> Verdict:
+        """The verdict on a plain request of one instance with nothing to say of it."""
+        return Verdict(
+            self._new_id(),
+            Action.ALLOW,
+            self.settings.mode,
+            None,
+            (),
+            route.model,
+            WireFormat.V2,
+            1,
+            scores.score,
+            scores.p_value,
+            protection.digests,
+        )
+
+    def _look_closely(self, table: Table, protection: Protection, findings: list[Finding]) -> Scores | None:
+        """Check every rule, and score what can be scored."""
+        findings += to_findings(table.faults, disabled=self._disabled)
+        is_readable = all(finding.action is not Action.REJECT for finding in findings)
+        findings += evaluate(table, disabled=self._disabled)
+        return protection.score(table) if is_readable else None
+
+    def _verdict(
+        self,
+        findings: list[Finding],
+        route: Route,
+        protection: Protection | None,
+        protocol: str | None = None,
+        n_instances: int = 0,
+        scores: Scores | None = None,
+    ) -> Verdict:
+        action, status = decide(findings, self.settings)
+        return Verdict(
+            self._new_id(),
+            action,
+            self.settings.mode,
+            status,
+            tuple(findings),
+            route.model,
+            protocol,
+            n_instances,
+            None if scores is None else scores.score,
+            None if scores is None else scores.p_value,
+            self._protections.digests if protection is None else protection.digests,
+        )
+
+
+def check_encoding(encoding: str) -> None:
+    """Refuse an encoded body: guard decodes only what the host behind it decodes, and hosts don't.
+
+    Raises UnsupportedMediaType.
+    """
+    if encoding.strip().lower() not in {"", "identity"}:
+        raise UnsupportedMediaType("the body has a Content-Encoding", rule="G109", where="headers")
+
+
+def _is_foreign(request: InferenceRequest, contract: Contract | None) -> bool:
+    """Whether an object on an unlisted path has nothing to do with the model, as a log-in form."""
+    if contract is None or request.layout is not Layout.RECORDS:
+        return False
+    names = set(contract.names)
+    return all(names.isdisjoint(record) for record in request.data)
+
+
+def new_event_id() -> str:
+    """A UUID of version 7 (RFC 9562, section 5.7): ordered by time, so that an index stays compact."""
+    time_ms = time.time_ns() // 1_000_000
+    head = _HEADS.get(time_ms) or _new_head(time_ms)
+    try:
+        return head + _TAILS.pop()
+    except IndexError:
+        _TAILS.extend(_new_tails())
+        return head + _TAILS.pop()
+
+
+def _new_head(time_ms: int) -> str:
+    """The part of all ids of one millisecond, of which a busy server makes several."""
+    digits = f"{time_ms:012x}"
+    head = f"{digits[:8]}-{digits[8:]}-"
+    _HEADS.clear()
+    _HEADS[time_ms] = head
+    return head
+
+
+def _new_tails() -> Iterator[str]:
+    """The random parts of some ids to come: made together, they cost a request next to nothing."""
+    digits = os.urandom(10 * _TAILS_AT_ONCE).hex()
+    for start in range(0, len(digits), 20):
+        part = digits[start : start + 20]
+        yield f"7{part[:3]}-{_VARIANT[part[3]]}{part[4:7]}-{part[7:19]}"
+
+
+_HEADS: dict[int, str] = {}
+_TAILS: list[str] = []
+_TAILS_AT_ONCE = 64
+# The two highest bits of the variant's hexadecimal digit are 10.
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+# A child would give out the same ids as its parent.
+os.register_at_fork(after_in_child=_TAILS.clear)

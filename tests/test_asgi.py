@@ -1,0 +1,312 @@
+"""Reading a body within limits, handing it on, answering."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from guard.asgi import (
+    ByteBudget,
+    Message,
+    Upload,
+    check_headers,
+    may_have_body,
+    problem_body,
+    read_headers,
+    send_problem,
+    strip_spoofed,
+)
+from guard.errors import BodyTimeout, BodyTooLarge, MalformedRequest, OverBudget, RequestError
+from guard.settings import GuardSettings
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def settings(**variables: str) -> GuardSettings:
+    return GuardSettings.from_environ({f"GUARD_{name.upper()}": value for name, value in variables.items()})
+
+
+def chunk(body: bytes, *, more: bool = False) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+GONE: Message = {"type": "http.disconnect"}
+
+
+def scripted(*messages: Message) -> Callable[[], Awaitable[Message]]:
+    """A `receive` that gives these messages, then waits for ever, as a server does."""
+    left = list(messages)
+
+    async def receive() -> Message:
+        if left:
+            return left.pop(0)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    return receive
+
+
+def upload(*messages: Message, budget: ByteBudget | None = None, client: str = "a") -> Upload:
+    return Upload(scripted(*messages), budget=budget or ByteBudget(1 << 20), client=client)
+
+
+def test_upload_reads_chunks_and_hands_on_the_very_messages() -> None:
+    messages = [chunk(b"ab", more=True), chunk(b"cd", more=True), chunk(b"")]
+    reading = upload(*messages)
+
+    async def run() -> tuple[bytes, list[Message]]:
+        return await reading.read(settings()), [await reading() for _ in messages]
+
+    body, replayed = asyncio.run(run())
+    assert body == b"abcd"
+    assert all(one is other for one, other in zip(replayed, messages, strict=True))
+
+
+def test_upload_message_without_members_is_an_empty_last_chunk() -> None:
+    assert asyncio.run(upload({"type": "http.request"}).read(settings())) == b""
+
+
+def test_upload_after_the_body_delegates_and_remembers_a_disconnect() -> None:
+    reading = upload(chunk(b"x"), GONE)
+
+    async def run() -> list[str]:
+        await reading.read(settings())
+        return [(await reading())["type"] for _ in range(4)]
+
+    assert asyncio.run(run()) == ["http.request", "http.disconnect", "http.disconnect", "http.disconnect"]
+
+
+def test_upload_delegates_without_a_suspension_before() -> None:
+    """Frameworks probe `receive` in a cancelled scope: what is ready must come at the first step."""
+    reading = upload(chunk(b"x"), GONE)
+
+    async def run() -> str:
+        await reading.read(settings())
+        await reading()
+        probe = reading().__await__()
+        with pytest.raises(StopIteration) as done:
+            next(probe)
+        message: Message = done.value.value
+        return str(message["type"])
+
+    assert asyncio.run(run()) == "http.disconnect"
+
+
+@pytest.mark.parametrize(
+    ("messages", "variables", "error", "rule"),
+    [
+        ([chunk(b"x" * 11)], {"max_body_bytes": "10"}, BodyTooLarge, "G101"),
+        ([chunk(b"x" * 6, more=True), chunk(b"x" * 6)], {"max_body_bytes": "10"}, BodyTooLarge, "G101"),
+        ([chunk(b"x", more=True), GONE], {}, MalformedRequest, "G118"),
+        ([GONE], {}, MalformedRequest, "G118"),
+        ([chunk(b"x", more=True)], {"body_idle_s": "0.02"}, BodyTimeout, "G113"),
+        ([], {"body_idle_s": "0.02"}, BodyTimeout, "G113"),
+        ([chunk(b"x", more=True)], {"body_timeout_s": "0.02"}, BodyTimeout, "G113"),
+    ],
+)
+def test_upload_beyond_a_limit_raises(
+    messages: list[Message], variables: dict[str, str], error: type[RequestError], rule: str
+) -> None:
+    with pytest.raises(error) as caught:
+        asyncio.run(upload(*messages).read(settings(**variables)))
+
+    assert caught.value.rule == rule
+
+
+def test_upload_beyond_a_limit_can_still_be_handed_on_whole() -> None:
+    messages = [chunk(b"x" * 6, more=True), chunk(b"x" * 6, more=True), chunk(b"y")]
+    reading = upload(*messages)
+
+    async def run() -> bytes:
+        with pytest.raises(BodyTooLarge):
+            await reading.read(settings(max_body_bytes="10"))
+        return b"".join([(await reading())["body"] for _ in messages])
+
+    assert asyncio.run(run()) == b"x" * 12 + b"y"
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_upload_hands_a_cancellation_to_a_receive_that_waits(attempts: int) -> None:
+    """A server's `receive` may clean up, and may even answer, when it is cancelled."""
+    cancelled: list[int] = []
+
+    async def receive() -> Message:
+        while len(cancelled) < attempts:
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                cancelled.append(1)
+        return chunk(b"late")
+
+    async def run() -> bytes:
+        reading = asyncio.ensure_future(Upload(receive, budget=ByteBudget(1 << 20), client="a").read(settings()))
+        for _ in range(attempts):
+            await asyncio.sleep(0.01)
+            reading.cancel()
+        return await reading
+
+    assert asyncio.run(run()) == b"late"
+    assert len(cancelled) == attempts
+
+
+def test_upload_trickling_within_the_idle_limit_meets_the_total_deadline() -> None:
+    async def receive() -> Message:
+        await asyncio.sleep(0.01)
+        return chunk(b"x", more=True)
+
+    reading = Upload(receive, budget=ByteBudget(1 << 20), client="a")
+    with pytest.raises(BodyTimeout):
+        asyncio.run(reading.read(settings(body_timeout_s="0.1", body_idle_s="0.05")))
+
+
+@pytest.mark.parametrize("error", [TimeoutError("theirs"), OSError("gone"), RuntimeError("theirs")])
+def test_upload_lets_exceptions_of_receive_through(error: Exception) -> None:
+    async def receive() -> Message:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        asyncio.run(Upload(receive, budget=ByteBudget(1), client="a").read(settings()))
+
+    assert caught.value is error
+
+
+def test_budget_counts_all_bodies_and_gives_back() -> None:
+    budget = ByteBudget(800)
+
+    budget.take("a", 100)
+    budget.take("b", 60)
+    assert budget.held_bytes == 160
+    budget.release("a", 100)
+    budget.release("b", 60)
+
+    assert budget.held_bytes == 0
+    budget.take("a", 100)
+
+
+def test_budget_gives_one_client_an_eighth_at_most() -> None:
+    budget = ByteBudget(800)
+    budget.take("a", 100)
+
+    with pytest.raises(OverBudget):
+        budget.take("a", 1)
+    budget.take("b", 100)
+
+
+def test_budget_is_bounded_over_all_clients() -> None:
+    budget = ByteBudget(800)
+    for client in range(8):
+        budget.take(str(client), 100)
+
+    with pytest.raises(OverBudget):
+        budget.take("late", 1)
+    assert budget.held_bytes == 800
+
+
+def test_upload_releases_its_bytes_once_the_app_has_them() -> None:
+    budget = ByteBudget(800)
+    reading = upload(chunk(b"x" * 50), budget=budget)
+
+    async def run() -> list[int]:
+        held = [budget.held_bytes]
+        await reading.read(settings())
+        held.append(budget.held_bytes)
+        await reading()
+        held.append(budget.held_bytes)
+        reading.release()
+        return [*held, budget.held_bytes]
+
+    assert asyncio.run(run()) == [0, 50, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("headers", "version", "expected"),
+    [
+        ([], "1.1", False),
+        ([(b"content-length", b"0")], "1.1", False),
+        ([(b"content-length", b"5")], "1.1", True),
+        ([(b"Content-Length", b"5")], "1.0", True),
+        ([(b"transfer-encoding", b"chunked")], "1.1", True),
+        ([], "2", True),
+        ([(b"content-length", b"0")], "2", False),
+    ],
+)
+def test_body_is_expected_by_headers_or_version(headers: Headers, version: str, *, expected: bool) -> None:
+    scope = {"headers": headers, "http_version": version}
+
+    assert may_have_body(scope, read_headers(scope)) is expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "rule"),
+    [
+        ([(b"content-length", b"5"), (b"transfer-encoding", b"chunked")], "G117"),
+        ([(b"content-length", b"5"), (b"Content-Length", b"6")], "G117"),
+        ([(b"content-length", b"-5")], "G117"),
+        ([(b"content-length", b"5x")], "G117"),
+        ([(b"content-length", b"99999999")], "G101"),
+        ([(b"content-length", b"9" * 5000)], "G101"),
+    ],
+)
+def test_headers_that_can_t_hold_are_refused_before_the_body(headers: Headers, rule: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        check_headers(read_headers({"headers": headers}), settings())
+
+    assert caught.value.rule == rule
+
+
+def test_headers_like_guard_s_own_are_stripped_from_a_copy() -> None:
+    scope = {
+        "headers": [(b"X-Guard-Verdict", b"allow"), (b"x_guard_score", b"0"), (b"x-guardian", b"kept"), (b"a", b"b")]
+    }
+
+    assert read_headers(scope).spoofed
+    assert strip_spoofed(scope)["headers"] == [(b"x-guardian", b"kept"), (b"a", b"b")]
+    assert len(scope["headers"]) == 4
+
+
+def answer(**kwargs: Any) -> list[Message]:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(send_problem(send, event_id="e1", **kwargs))
+    return sent
+
+
+def test_problem_has_the_members_of_rfc_9457_and_the_protocol_s_error_text() -> None:
+    start, body = answer(status=422, path="/v2/models/m/infer")
+
+    problem = json.loads(body["body"])
+    assert start["status"] == 422
+    assert dict(start["headers"])[b"content-type"] == b"application/problem+json"
+    assert dict(start["headers"])[b"content-length"] == str(len(body["body"])).encode()
+    assert problem == {
+        "type": "about:blank",
+        "title": "The request was refused",
+        "status": 422,
+        "instance": "urn:uuid:e1",
+        "error": "The request was refused (guard, event e1)",
+    }
+
+
+def test_problem_on_openai_paths_has_an_error_object() -> None:
+    problem = json.loads(problem_body(400, event_id="e1", path="/v1/chat/completions"))
+
+    assert problem["error"]["message"] == "The request can't be read (guard, event e1)"
+    assert problem["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(("status", "header"), [(408, b"retry-after"), (503, b"retry-after"), (422, b"x-should-retry")])
+def test_problem_says_whether_to_retry(status: int, header: bytes) -> None:
+    start, _ = answer(status=status, path="/")
+
+    assert header in dict(start["headers"])
+
+
+def test_problem_closes_the_connection_when_a_body_is_left_unread() -> None:
+    start, _ = answer(status=413, path="/", close=True)
+
+    assert (b"connection", b"close") in start["headers"]

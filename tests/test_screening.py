@@ -1,0 +1,182 @@
+"""Bytes in, verdict out."""
+
+import datetime as dt
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guard import Action, GuardSettings, Screener
+from guard.screening import new_event_id
+
+CONTRACT = """
+[features.a]
+type = "number"
+minimum = 0
+maximum = 10
+
+[features.b]
+type = "number"
+nullable = true
+"""
+
+HONEST = b'{"a": 1, "b": 2}'
+
+
+@pytest.fixture(scope="module")
+def contract(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("contract") / "contract.toml"
+    path.write_text(CONTRACT)
+    return path
+
+
+@pytest.fixture(scope="module")
+def screener(contract: Path) -> Screener:
+    return Screener(GuardSettings.from_environ({"GUARD_CONTRACT": str(contract)}))
+
+
+def rules(verdict: Any) -> list[str]:
+    return [finding.rule_id for finding in verdict.findings]
+
+
+@pytest.mark.parametrize(
+    ("body", "action", "expected"),
+    [
+        (HONEST, Action.ALLOW, []),
+        (b'[{"a": 1, "b": 2}, {"a": 2, "b": null}]', Action.ALLOW, ["G303"]),
+        (b"[[1, 2], [2, 3]]", Action.ALLOW, []),
+        (b'{"instances": [[1, NaN]]}', Action.ALLOW, ["G303"]),
+        (b'{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}', Action.ALLOW, []),
+        (b'{"a": 11, "b": 2}', Action.REJECT, ["G205"]),
+        (b'{"a": "1", "b": 2}', Action.REJECT, ["G203"]),
+        (b'{"a": null, "b": 2}', Action.REJECT, ["G207"]),
+        (b'{"b": 2}', Action.REJECT, ["G201"]),
+        (b'{"a": 1, "a": 2, "b": 2}', Action.REJECT, ["G104"]),
+        (b'{"a": 1, "b": 2}}', Action.REJECT, ["G110"]),
+        (b'{"a": NaN, "b": 2}', Action.REJECT, ["G105"]),
+        (b"[[1, 2, 3]]", Action.REJECT, ["G208"]),
+    ],
+)
+def test_screen_judges_a_body(screener: Screener, body: bytes, action: Action, expected: list[str]) -> None:
+    verdict = screener.screen(body)
+
+    assert verdict.action is action
+    assert rules(verdict) == expected
+
+
+def test_screen_finding_names_instance_and_feature(screener: Screener) -> None:
+    verdict = screener.screen(b'[{"a": 1, "b": 2}, {"a": -1, "b": 2}]')
+
+    assert [(finding.instance, finding.feature) for finding in verdict.findings] == [(1, "a")]
+    assert verdict.n_instances == 2
+
+
+@pytest.mark.parametrize("headers", [{"Content-Encoding": "gzip"}, [("content-encoding", "br")]])
+def test_screen_refuses_encoded_bodies(screener: Screener, headers: Any) -> None:
+    assert rules(screener.screen(HONEST, headers=headers)) == ["G109"]
+
+
+def test_screen_takes_identity_for_no_encoding(screener: Screener) -> None:
+    assert screener.screen(HONEST, headers={"content-encoding": "identity"}).action is Action.ALLOW
+
+
+def test_screen_tells_the_model_by_path(screener: Screener) -> None:
+    assert screener.screen(HONEST, path="/v2/models/m/infer").model == "m"
+
+
+def test_screen_without_contract_or_detector_has_protocol_rules_alone() -> None:
+    bare = Screener(GuardSettings.from_environ({}))
+
+    assert bare.screen(b'{"anything": "goes"}').action is Action.ALLOW
+    assert rules(bare.screen(b'{"a": 1, "a": 1}')) == ["G104"]
+
+
+@pytest.mark.parametrize(
+    ("exclusion", "action"),
+    [
+        ('G205:"a" until 2030-01-01 new sensor', Action.ALLOW),
+        ('G205:"b" until 2030-01-01 new sensor', Action.REJECT),
+        ("G205 the bounds are being revised", Action.ALLOW),
+    ],
+)
+def test_screen_leaves_disabled_rules_out(contract: Path, exclusion: str, action: Action) -> None:
+    chosen = GuardSettings.from_environ({"GUARD_CONTRACT": str(contract), "GUARD_DISABLED_RULES": exclusion})
+
+    screener = Screener(chosen, today=dt.date(2026, 11, 23))
+
+    assert screener.screen(b'{"a": 11, "b": 2}').action is action
+
+
+def test_screen_expired_exclusion_applies_again_with_a_warning(contract: Path, caplog: Any) -> None:
+    variables = {"GUARD_CONTRACT": str(contract), "GUARD_DISABLED_RULES": "G205 until 2026-01-01 new sensor"}
+
+    screener = Screener(GuardSettings.from_environ(variables), today=dt.date(2026, 11, 23))
+
+    assert screener.screen(b'{"a": 11, "b": 2}').action is Action.REJECT
+    assert "G205" in caplog.text
+
+
+def test_screen_same_request_same_verdict_but_for_the_event(screener: Screener) -> None:
+    one, other = (screener.screen(b'{"a": 11, "b": 2}') for _ in range(2))
+
+    assert one.event_id != other.event_id
+    assert one.findings == other.findings
+    assert one.digests == other.digests
+
+
+def test_event_ids_are_uuids_ordered_by_time() -> None:
+    ids = [new_event_id() for _ in range(3)]
+
+    assert [uuid.UUID(text).version for text in ids] == [7, 7, 7]
+    assert all(uuid.UUID(text).variant == uuid.RFC_4122 for text in ids)
+    assert [text[:13] for text in ids] == sorted(text[:13] for text in ids)
+    assert len(set(ids)) == 3
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["a", "b", "FP32", "BYTES"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["a", "b", "inputs", "instances", "name", "shape", "datatype", "data", "x"]),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+def _as_json(value: Any) -> bytes:
+    import json
+
+    return json.dumps(value).encode()
+
+
+@given(body=st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass")))
+@settings(max_examples=300)
+def test_screen_of_any_bytes_is_a_verdict_and_no_failure(screener: Screener, body: bytes) -> None:
+    verdict = screener.screen(body, path="/v2/models/m/infer")
+
+    assert not {"G901", "G902"} & set(rules(verdict))
+
+
+@given(value=JSON)
+@settings(max_examples=500)
+def test_screen_of_any_json_is_a_verdict_and_no_failure(screener: Screener, value: Any) -> None:
+    verdict = screener.screen(_as_json(value))
+
+    assert not {"G901", "G902"} & set(rules(verdict))
+
+
+@given(path=st.text(max_size=60), body=st.sampled_from([HONEST, b'{"a"']))
+def test_screen_of_any_path_is_a_verdict(screener: Screener, path: str, body: bytes) -> None:
+    assert screener.screen(body, path=path).action in Action
