@@ -1,6 +1,6 @@
 """What `import guard` adds to a process that has NumPy and onnxruntime anyway.
 
-    python -m benchmarks.startup [--rounds N]
+python -m benchmarks.startup [--rounds N]
 """
 
 from __future__ import annotations
