@@ -38,6 +38,15 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 DISCONNECT = "http.disconnect"
 
+# So many pieces of a body are kept as they came. Servers pass 64 KiB and more at a time, but a client that sends
+# its bytes one by one has each in a message of some hundred bytes.
+MOST_MESSAGES = 256
+
+# How much of a refused body is received after the answer, and for how long: enough for a client to finish
+# sending, little enough that nobody is served for refused bodies.
+LINGER_BYTES = 67_108_864
+LINGER_S = 2.0
+
 # One client may hold this share of the byte budget, so that it can't shut out the others.
 CLIENT_SHARE = 8
 
@@ -57,16 +66,15 @@ class RequestHeaders(NamedTuple):
 def read_headers(scope: Scope) -> RequestHeaders:
     """The headers by lower-case name; several with one name are joined by commas, as HTTP reads them."""
     headers = scope["headers"]
+    if type(headers) is not list and type(headers) is not tuple:
+        # ASGI allows any iterable, and the app will want to read it too.
+        headers = scope["headers"] = list(headers)
     values = dict(headers)
     names = b"".join(values)
     # Nearly always: as servers give them, each once, and none that could look like guard's own.
     if len(values) == len(headers) and names.islower() and b"guard" not in names:
-        return _plain_headers((values, False))
+        return RequestHeaders(values, False)
     return _read_headers(headers)
-
-
-# Without the detour over keywords and defaults.
-_plain_headers = RequestHeaders._make
 
 
 def _read_headers(headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
@@ -90,13 +98,19 @@ def strip_spoofed(scope: Scope) -> Scope:
 def may_have_body(scope: Scope, headers: RequestHeaders) -> bool:
     """Whether a body may follow.
 
-    HTTP/1 says so in its headers. HTTP/2 and later need no length header: there a body has to be
-    looked for.
+    HTTP/1 says so in its headers: chunks are a body whatever length stands beside them. HTTP/2 and later need
+    no length header: there a body has to be looked for.
     """
-    length = headers.values.get(b"content-length")
-    if length is not None:
-        return length != b"0" and length.strip() != b"0"
-    return b"transfer-encoding" in headers.values or not str(scope.get("http_version", "1.1")).startswith("1")
+    if b"transfer-encoding" in headers.values or not is_http_1(scope):
+        return True
+    length = headers.values.get(b"content-length", b"0")
+    return length != b"0" and length.strip() != b"0"
+
+
+def is_http_1(scope: Scope) -> bool:
+    """Whether the request came by HTTP/1.0 or 1.1."""
+    version: str = scope.get("http_version", "1.1")
+    return version[:1] == "1"
 
 
 def check_headers(headers: RequestHeaders, settings: GuardSettings) -> None:
@@ -151,18 +165,19 @@ class ByteBudget:
 class Upload:
     """One request's body: read within limits, then handed on as it came.
 
-    An instance is the `receive` for the app behind. It gives back the very messages that were read,
-    then delegates to the real `receive` with no await before it: frameworks probe for a disconnect
-    inside a cancelled scope, where any earlier suspension would lose it.
+    An instance is the `receive` for the app behind. It gives back the very messages that were read (of
+    more than MOST_MESSAGES the rest as one), then delegates to the real `receive` with no await before it:
+    frameworks probe for a disconnect inside a cancelled scope, where any earlier suspension would lose it.
     """
 
-    __slots__ = ("_budget", "_client", "_gone", "_held_bytes", "_messages", "_receive", "complete")
+    __slots__ = ("_budget", "_client", "_gone", "_held_bytes", "_messages", "_receive", "_tail", "complete")
 
     def __init__(self, receive: Receive, *, budget: ByteBudget, client: str) -> None:
         self._receive = receive
         self._budget = budget
         self._client = client
         self._messages: list[Message] = []
+        self._tail: bytearray | None = None
         self._held_bytes = 0
         self._gone = False
         self.complete = False
@@ -182,10 +197,12 @@ class Upload:
             chunk = self._take(done.value, settings)
             if self.complete:
                 return chunk
-            return await self._read_rest([chunk], None, settings)
-        return await self._read_rest([], _Resumed(waiting_for, steps), settings)
+            await self._read_rest(None, settings)
+        else:
+            await self._read_rest(_Resumed(waiting_for, steps), settings)
+        return b"".join([*(message.get("body") or b"" for message in self._messages), self._tail or b""])
 
-    async def _read_rest(self, chunks: list[bytes], begun: _Resumed | None, settings: GuardSettings) -> bytes:
+    async def _read_rest(self, begun: _Resumed | None, settings: GuardSettings) -> None:
         """Read on under both deadlines; `begun` is a call of `receive` that waits already."""
         loop = asyncio.get_running_loop()
         start = loop.time()
@@ -195,21 +212,27 @@ class Upload:
                 while not self.complete:
                     message = await (begun or self._receive())
                     begun = None
-                    chunks.append(self._take(message, settings))
-                    deadline.reschedule(min(end, loop.time() + settings.body_idle_s))
+                    # An empty piece is no sign of life.
+                    if self._take(message, settings):
+                        deadline.reschedule(min(end, loop.time() + settings.body_idle_s))
         except TimeoutError:
             if not deadline.expired():
                 raise
             raise BodyTimeout("the body didn't arrive in time", rule="G113") from None
-        return b"".join(chunks)
 
     def _take(self, message: Message, settings: GuardSettings) -> bytes:
         """Keep a message to be handed on, and count its bytes."""
-        self._messages.append(message)
         if message["type"] == DISCONNECT:
+            self._gone = True
             raise MalformedRequest("the client left before the end of the body", rule="G118")
-        chunk: bytes = message.get("body", b"")
+        chunk: bytes = message.get("body") or b""
         self.complete = not message.get("more_body", False)
+        if len(self._messages) < MOST_MESSAGES:
+            self._messages.append(message)
+        else:
+            if self._tail is None:
+                self._tail = bytearray()
+            self._tail += chunk
         if self._held_bytes + len(chunk) > settings.max_body_bytes:
             raise _too_large(settings)
         self._budget.take(self._client, len(chunk))
@@ -219,17 +242,42 @@ class Upload:
     async def __call__(self) -> Message:
         """The next message for the app behind."""
         if self._messages:
-            message = self._messages.pop(0)
-            if not self._messages:
-                self.release()
-        elif self._gone:
+            return self._replay()
+        if self._gone:
             # Hypercorn tells of a disconnect once and then blocks for ever.
             return {"type": DISCONNECT}
-        else:
-            message = await self._receive()
+        message = await self._receive()
         if message["type"] == DISCONNECT:
             self._gone = True
         return message
+
+    def _replay(self) -> Message:
+        message = self._messages.pop(0)
+        if not self._messages:
+            if self._tail is not None:
+                rest = {"type": "http.request", "body": bytes(self._tail), "more_body": not self.complete}
+                self._messages, self._tail = [rest], None
+            else:
+                self.release()
+        return message
+
+    async def drain(self) -> None:
+        """Receive the rest of a refused body and forget it, within LINGER_BYTES and LINGER_S.
+
+        A server that closes while the client still sends resets the connection, and the client may never
+        see the answer.
+        """
+        left = LINGER_BYTES
+        if self._gone:
+            return
+        try:
+            async with asyncio.timeout(LINGER_S):
+                while left > 0 and not self.complete:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    self.complete = message["type"] == DISCONNECT or not message.get("more_body", False)
+        except TimeoutError:
+            return
 
     def release(self) -> None:
         """Give the bytes back to the budget; harmless when done twice."""
@@ -302,8 +350,10 @@ def problem_body(status: int, *, event_id: str, path: str) -> bytes:
 OPENAI_PATHS = ("/chat/completions", "/completions", "/embeddings", "/responses")
 
 
-async def send_problem(send: Send, *, status: int, event_id: str, path: str, close: bool = False) -> None:
-    """Answer with a problem document; `close` where a body may be left unread."""
+async def send_problem(
+    send: Send, *, status: int, event_id: str, path: str, close: bool = False, upload: Upload | None = None
+) -> None:
+    """Answer with a problem document; `close` where a body may be left unread, `upload` to drain it before the end."""
     body = problem_body(status, event_id=event_id, path=path)
     headers = [
         (b"content-type", b"application/problem+json"),
@@ -312,7 +362,10 @@ async def send_problem(send: Send, *, status: int, event_id: str, path: str, clo
         *_extra_headers(status, close=close),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": upload is not None})
+    if upload is not None:
+        await upload.drain()
+        await send({"type": "http.response.body", "body": b""})
 
 
 def _extra_headers(status: int, *, close: bool) -> Iterable[tuple[bytes, bytes]]:

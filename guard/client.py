@@ -59,7 +59,7 @@ class ClientResolver:
     def _forwarded_for(self, headers: RequestHeaders) -> str | None:
         value = headers.text(b"x-forwarded-for") or ""
         for part in reversed(value.split(",")):
-            address = part.strip()[:_IDENTITY_CHARS]
+            address = _without_port(part.strip()[:_IDENTITY_CHARS])
             if address and not self._is_trusted(address):
                 return address
         return None
@@ -69,7 +69,16 @@ class ClientResolver:
             parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(parsed in network for network in self._trusted)
+        mapped = getattr(parsed, "ipv4_mapped", None)
+        return any((mapped or parsed) in network for network in self._trusted)
+
+
+def _without_port(text: str) -> str:
+    """An address as proxies write it, less its port: `1.2.3.4:5`, `[::1]:5`."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    host, colon, _ = text.partition(":")
+    return host if colon and "." in host else text
 
 
 def _networks(texts: tuple[str, ...]) -> tuple[_Network, ...]:

@@ -7,6 +7,7 @@ that were read. `monitor` never changes an answer.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import os
 import time
@@ -25,17 +26,19 @@ from guard.asgi import (
     Send,
     Upload,
     check_headers,
+    is_http_1,
     may_have_body,
     read_headers,
     send_problem,
     strip_spoofed,
 )
 from guard.client import ClientResolver
-from guard.errors import RequestError
+from guard.errors import ConfigError, RequestError
 from guard.journal import Counters, RequestContext
 from guard.monitor import Tally, exporter
 from guard.paths import Route
 from guard.recorder import Recorder
+from guard.rules import DisabledRules
 from guard.screening import Screener, Screening, check_encoding
 from guard.settings import GuardSettings
 from guard.verdict import Action, Mode, Verdict
@@ -72,11 +75,14 @@ class GuardMiddleware:
     def __init__(self, app: ASGIApp, settings: GuardSettings | None = None) -> None:
         self.app = app
         self.settings = GuardSettings.from_environ() if settings is None else settings
+        check(self.settings)
         self.screener = Screener(self.settings)
         self.recorder = Recorder(self.settings, artifacts=self.screener.artifacts)
         self._clients = ClientResolver(self.settings)
         self._budget = ByteBudget(self.settings.max_inflight_bytes)
         self._workers = _Workers()
+        self._samples = self.settings.journal_sample > 0
+        self._deadline_s = self.settings.score_timeout_ms / 1000
         self.tally = Tally(self.settings.mode)
         exporter().watch(self)
 
@@ -136,13 +142,16 @@ class GuardMiddleware:
         except Exception as error:  # noqa: BLE001 - whatever fails here is ours; GUARD_ON_ERROR decides
             logger.error("guard failed to judge a request: %s at %s", type(error).__name__, _place(error))  # noqa: TRY400
             screening = self.screener.note("G901", f"guard failed: {type(error).__name__}", route=exchange.route)
-        self.tally.observe(screening.verdict, seconds=time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        if seconds > self._deadline_s and "G902" not in _rules(screening):
+            screening = self.screener.note("G902", "judging the request took too long", route=exchange.route)
+        self.tally.observe(screening.verdict, seconds=seconds)
         return screening, body
 
     async def _examine_in_thread(self, body: bytes, route: Route) -> Screening:
         """Judge a body that takes long off the event loop, within the deadline."""
         try:
-            async with asyncio.timeout(self.settings.score_timeout_ms / 1000):
+            async with asyncio.timeout(self._deadline_s):
                 return await self._workers.run(partial(self.screener.examine, body, route=route))
         except TimeoutError:
             return self.screener.note("G902", "judging the request took too long", route=route)
@@ -150,7 +159,7 @@ class GuardMiddleware:
     def _settle(self, exchange: _Exchange, screening: Screening, body: bytes) -> int | None:
         """Journal what is to be journaled, and tell the app; the status to refuse with, or None to pass it on."""
         verdict = screening.verdict
-        if self.recorder.wants(verdict):
+        if (verdict.action is not Action.ALLOW or self._samples) and self.recorder.wants(verdict):
             status = self._record(exchange, screening, body)
             if status is not None:
                 return status
@@ -187,13 +196,13 @@ class GuardMiddleware:
 
     async def _refuse(self, exchange: _Exchange, verdict: Verdict, status: int, upload: Upload, send: Send) -> None:
         self.tally.rejected += 1
-        http1 = str(exchange.scope.get("http_version", "1.1")).startswith("1")
         await send_problem(
             send,
             status=status,
             event_id=verdict.event_id,
             path=exchange.scope["path"],
-            close=http1 and not upload.complete,
+            close=is_http_1(exchange.scope) and not upload.complete,
+            upload=upload if _goes_on_sending(exchange.headers, status, upload) else None,
         )
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -204,7 +213,12 @@ class GuardMiddleware:
             # 1008: policy violation (RFC 6455, section 7.4.1); servers answer 403 to the handshake.
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await self.app(scope, receive, send)
+            await self.app(self._without_spoofed(scope), receive, send)
+
+    def _without_spoofed(self, scope: Scope) -> Scope:
+        if scope["type"] != "websocket" or self.settings.mode is Mode.OFF or not read_headers(scope).spoofed:
+            return scope
+        return strip_spoofed(scope)
 
     def _denies_websocket(self, scope: Scope) -> bool:
         if self.settings.websocket != "deny" or self.settings.mode is not Mode.ENFORCE:
@@ -219,6 +233,30 @@ class GuardMiddleware:
         elif message["type"].startswith("lifespan.shutdown"):
             await asyncio.to_thread(self.recorder.close)
         await send(message)
+
+
+def _rules(screening: Screening) -> set[str]:
+    return {finding.rule_id for finding in screening.verdict.findings}
+
+
+def _goes_on_sending(headers: RequestHeaders, status: int, upload: Upload) -> bool:
+    """Whether a refused client may be in the middle of its body: not if it stalled, left, or waits to be asked."""
+    return not upload.complete and status in {400, 413, 415, 503} and b"expect" not in headers.values
+
+
+def check(settings: GuardSettings) -> None:
+    """Raise one ConfigError for all settings that only their users can judge: exclusions and proxies."""
+    faults: list[str] = []
+    for use in (
+        partial(DisabledRules.parse, settings.disabled_rules, today=dt.datetime.now(dt.UTC).date()),
+        partial(ClientResolver, settings),
+    ):
+        try:
+            use()
+        except ConfigError as error:
+            faults += error.faults
+    if faults:
+        raise ConfigError(faults)
 
 
 class _Workers:

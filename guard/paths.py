@@ -37,7 +37,8 @@ _LONGEST_PATH_CHARS = 2048
 class Route(NamedTuple):
     """What guard makes of a path.
 
-    `path` is relative to where guard is mounted; `model` is the name after `/models/`, or None.
+    `path` is relative to where guard is mounted; `model` is the name after `/models/`, None where there is none,
+    or where it isn't certain which one the router takes.
     """
 
     path: str
@@ -62,10 +63,10 @@ class PathPolicy:
 
     def _match(self, path: str, root_path: str, raw_path: bytes | None) -> Route:
         relative = route_path(path, root_path)
-        model = _MODEL.search(relative)
-        name = model[1] if model else None
         if _is_ambiguous(relative, raw_path):
-            return Route(relative, excluded=False, listed=True, model=name)
+            return Route(relative, excluded=False, listed=True, model=None)
+        models = _MODEL.findall(relative)
+        name = models[0] if len(models) == 1 else None
         excluded = any(glob.matches(relative) for glob in self._excluded)
         listed = any(glob.matches(relative) for glob in self._listed)
         return Route(relative, excluded, listed, name)

@@ -96,8 +96,11 @@ class Screener:
         return self.note(error.rule, error.detail, route=route, where=error.where)
 
     def note(self, rule: str, detail: str, *, route: Route, where: str | None = None) -> Screening:
-        """The verdict where one rule alone speaks, such as G901, guard's own failure."""
-        findings = to_findings([Fault(rule, detail, where=where)], disabled=self._disabled)
+        """The verdict where one rule alone speaks, such as G901, guard's own failure.
+
+        No exclusion counts here: nothing else was looked at.
+        """
+        findings = to_findings([Fault(rule, detail, where=where)])
         return Screening(self._verdict(findings, route, self._protections.find(route.model)))
 
     def artifacts(self) -> Iterator[Artifact]:
@@ -146,6 +149,8 @@ class Screener:
     def _look_closely(self, table: Table, protection: Protection, findings: list[Finding]) -> Scores | None:
         """Check every rule, and score what can be scored."""
         findings += to_findings(table.faults, disabled=self._disabled)
+        if not table.n_instances:
+            findings += to_findings([Fault("G904", "no instance can be read")])
         is_readable = all(finding.action is not Action.REJECT for finding in findings)
         findings += evaluate(table, disabled=self._disabled)
         return protection.score(table) if is_readable else None

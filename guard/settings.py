@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -36,6 +36,9 @@ PREFIX = "GUARD_"
 IGNORED = re.compile(r"GUARD_(PORT.*|SERVICE_.*)")
 
 MASK = "********"
+
+# In a URL that was given where none is taken: a password in an error would end in a log.
+_CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
 class DetectorRef(NamedTuple):
@@ -118,6 +121,13 @@ def _parse_client(value: str) -> str:
 
 Text = Annotated[tuple[str, ...], NoDecode, _list_of(",")]
 
+EVERYWHERE = ("/**",)
+
+
+def _or_everywhere(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """An empty variable, as of a compose file, must not open a gate."""
+    return paths or EVERYWHERE
+
 
 def _setting(default: Any, help: str, *, unit: str = "", **constraints: Any) -> Any:
     if isinstance(default, float):
@@ -144,8 +154,8 @@ class GuardSettings(BaseSettings):
     fpr_per: Annotated[str, _choice("request", "instance")] = _setting(
         "request", "what the two rates count: `request`, or `instance` of a batch"
     )
-    paths: Text = _setting(
-        ("/**",), "globs of inference paths, split by commas; on these a body that no decoder reads is refused"
+    paths: Annotated[Text, AfterValidator(_or_everywhere)] = _setting(
+        EVERYWHERE, "globs of inference paths, split by commas; on these a body that no decoder reads is refused"
     )
     exclude_paths: Text = _setting((), "globs of paths that are never screened, split by commas")
     websocket: Annotated[str, _choice("pass", "deny")] = _setting(
@@ -204,12 +214,18 @@ class GuardSettings(BaseSettings):
         try:
             settings = cls(**source())
         except ValidationError as error:
-            faults += [_explain(item, values) for item in error.errors()]
+            faults += [line for item in error.errors() for line in _explain(item, values).splitlines()]
             raise ConfigError(faults) from None
-        faults += _contradictions(settings)
         if faults:
             raise ConfigError(faults)
         return settings
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        faults = _contradictions(self)
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -311,10 +327,12 @@ def _unknown(values: Mapping[str, str], known: list[str]) -> list[str]:
 
 
 def _explain(item: Any, values: Mapping[str, str]) -> str:
+    if not item["loc"]:
+        return str(item["msg"]).removeprefix("Value error, ")
     name = variable(str(item["loc"][0]))
     if name not in values:
         return f"{name.removeprefix(PREFIX).lower()}: {item['msg']}"
-    given = MASK if name in _secret_names(GuardSettings) else repr(values[name])
+    given = MASK if name in _secret_names(GuardSettings) else repr(_CREDENTIALS.sub(f"//{MASK}@", values[name]))
     message = re.sub(r"^(Value error, |Input should be )", "", item["msg"])
     if item["type"] == "enum":
         message = "one of: " + item["ctx"]["expected"].replace("'", "").replace(" or ", ", ")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from guard.asgi import (
+    MOST_MESSAGES,
     ByteBudget,
     Message,
     Upload,
@@ -66,6 +67,50 @@ def test_upload_reads_chunks_and_hands_on_the_very_messages() -> None:
 
 def test_upload_message_without_members_is_an_empty_last_chunk() -> None:
     assert asyncio.run(upload({"type": "http.request"}).read(settings())) == b""
+
+
+@pytest.mark.parametrize("n", [MOST_MESSAGES - 1, MOST_MESSAGES, MOST_MESSAGES + 1, 4 * MOST_MESSAGES])
+def test_upload_of_many_pieces_is_handed_on_in_few(n: int) -> None:
+    pieces = [b"%d," % i for i in range(n)]
+    reading = upload(*(chunk(piece, more=True) for piece in pieces), chunk(b""))
+
+    async def run() -> tuple[bytes, list[Message]]:
+        body = await reading.read(settings())
+        replayed = [await reading()]
+        while replayed[-1]["more_body"]:
+            replayed.append(await reading())
+        return body, replayed
+
+    body, replayed = asyncio.run(run())
+    assert body == b"".join(pieces)
+    assert b"".join(message["body"] for message in replayed) == body
+    assert len(replayed) <= MOST_MESSAGES + 1
+
+
+def test_upload_kept_alive_by_empty_pieces_meets_the_idle_deadline() -> None:
+    async def receive() -> Message:
+        await asyncio.sleep(0.01)
+        return chunk(b"", more=True)
+
+    reading = Upload(receive, budget=ByteBudget(1 << 20), client="a")
+    with pytest.raises(BodyTimeout):
+        asyncio.run(reading.read(settings(body_timeout_s="30", body_idle_s="0.05")))
+
+
+def test_upload_takes_a_body_of_none_for_an_empty_one() -> None:
+    assert asyncio.run(upload({"type": "http.request", "body": None}).read(settings())) == b""
+
+
+def test_upload_drains_what_a_refused_client_still_sends() -> None:
+    reading = upload(chunk(b"x" * 11, more=True), chunk(b"y", more=True), chunk(b"z"))
+
+    async def run() -> None:
+        with pytest.raises(BodyTooLarge):
+            await reading.read(settings(max_body_bytes="10"))
+        await reading.drain()
+
+    asyncio.run(run())
+    assert reading.complete
 
 
 def test_upload_after_the_body_delegates_and_remembers_a_disconnect() -> None:
@@ -229,7 +274,8 @@ def test_upload_releases_its_bytes_once_the_app_has_them() -> None:
         ([(b"Content-Length", b"5")], "1.0", True),
         ([(b"transfer-encoding", b"chunked")], "1.1", True),
         ([], "2", True),
-        ([(b"content-length", b"0")], "2", False),
+        ([(b"content-length", b"0")], "2", True),
+        ([(b"content-length", b"0"), (b"transfer-encoding", b"chunked")], "1.1", True),
     ],
 )
 def test_body_is_expected_by_headers_or_version(headers: Headers, version: str, *, expected: bool) -> None:
@@ -264,6 +310,14 @@ def test_headers_like_guard_s_own_are_stripped_from_a_copy() -> None:
     assert read_headers(scope).spoofed
     assert strip_spoofed(scope)["headers"] == [(b"x-guardian", b"kept"), (b"a", b"b")]
     assert len(scope["headers"]) == 4
+
+
+@pytest.mark.parametrize("kind", [tuple, iter, lambda pairs: (pair for pair in pairs)])
+def test_headers_may_be_any_iterable_and_stay_readable(kind: Any) -> None:
+    scope = {"headers": kind([(b"a", b"1"), (b"b", b"2")])}
+
+    assert read_headers(scope).values == {b"a": b"1", b"b": b"2"}
+    assert list(scope["headers"]) == [(b"a", b"1"), (b"b", b"2")]
 
 
 def answer(**kwargs: Any) -> list[Message]:

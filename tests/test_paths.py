@@ -1,4 +1,4 @@
-"""The path algorithm, by its stated rules; the routers are asked in tests/hosts."""
+"""The path algorithm, by its stated rules; the routers are asked in tests/middleware/test_mounting.py."""
 
 import pytest
 
@@ -81,6 +81,8 @@ def test_path_default_lists_everything() -> None:
         ("/models/m/infer", "m"),
         ("/predict", None),
         ("/supermodels/m", None),
+        ("/models/a/v2/models/b/infer", None),
+        ("/models/a/../models/b/infer", None),
     ],
 )
 def test_path_names_the_model(path: str, model: str | None) -> None:

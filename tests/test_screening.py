@@ -1,16 +1,20 @@
 """Bytes in, verdict out."""
 
 import datetime as dt
+import json
 import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guard import Action, GuardSettings, Screener
 from guard.screening import new_event_id
+from guard.training import fit_detector
 
 CONTRACT = """
 [features.a]
@@ -110,6 +114,25 @@ def test_screen_leaves_disabled_rules_out(contract: Path, exclusion: str, action
     assert screener.screen(b'{"a": 11, "b": 2}').action is action
 
 
+@pytest.mark.parametrize(
+    ("exclusion", "body", "rule"),
+    [
+        ("G105 sensors send NaN", b'{"a": NaN, "b": 2}', "G105"),
+        ("G119 tensors carry more", b'{"instances": [[1, 2]], "inputs": [[1, 2]]}', "G119"),
+        ("G208 shapes vary", b'{"instances": []}', "G208"),
+    ],
+)
+def test_screen_exclusion_of_a_rule_lets_nothing_through_that_can_t_be_read(
+    contract: Path, exclusion: str, body: bytes, rule: str
+) -> None:
+    chosen = GuardSettings.from_environ({"GUARD_CONTRACT": str(contract), "GUARD_DISABLED_RULES": exclusion})
+
+    verdict = Screener(chosen).screen(body)
+
+    assert rules(verdict) == [rule]
+    assert verdict.action is Action.REJECT
+
+
 def test_screen_expired_exclusion_applies_again_with_a_warning(contract: Path, caplog: Any) -> None:
     variables = {"GUARD_CONTRACT": str(contract), "GUARD_DISABLED_RULES": "G205 until 2026-01-01 new sensor"}
 
@@ -125,6 +148,51 @@ def test_screen_same_request_same_verdict_but_for_the_event(screener: Screener) 
     assert one.event_id != other.event_id
     assert one.findings == other.findings
     assert one.digests == other.digests
+
+
+KINDS = {
+    "number": 'type = "number"\nminimum = -3\nmaximum = 3',
+    "free": 'type = "number"',
+    "nullable": 'type = "number"\nnullable = true',
+    "integer": 'type = "integer"',
+    "boolean": 'type = "boolean"',
+    "category": 'type = "category"\nallowed = ["0", "1"]',
+    "allowed": 'type = "number"\nallowed = [0, 1]',
+}
+
+
+@pytest.fixture(scope="module")
+def frame() -> pl.DataFrame:
+    """Clean rows with a column of each kind."""
+    rng = np.random.default_rng(5)
+    columns = {
+        "number": rng.normal(size=400).clip(-3, 3),
+        "free": rng.normal(size=400),
+        "nullable": np.where(rng.random(400) < 0.2, np.nan, rng.normal(size=400)),
+        "integer": rng.integers(0, 9, 400),
+        "boolean": rng.random(400) < 0.5,
+        "category": np.where(rng.random(400) < 0.5, "0", "1"),
+        "allowed": rng.integers(0, 2, 400).astype(float),
+    }
+    return pl.DataFrame(columns).with_columns(pl.col("nullable").fill_nan(None))
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_screen_of_a_plain_row_is_that_of_the_exact_path(frame: pl.DataFrame, tmp_path: Path, kind: str) -> None:
+    """The short way for plain rows may not see less than the rules do; `parameters` keeps a request off it."""
+    frame = frame.select(list(dict.fromkeys(["number", "free", kind])))
+    contract = "\n".join(f"[features.{name}]\n{KINDS[name]}" for name in frame.columns)
+    contract += '\n[[relations]]\nrequire = "number <= free + 9"\n[[relations]]\nrequire = "number != free"\n'
+    fit_detector(frame, contract=contract, rates=(0.01,)).save(tmp_path / "d.onnx")
+    screener = Screener(GuardSettings.from_environ({"GUARD_DETECTOR": str(tmp_path / "d.onnx")}))
+
+    values = [-4.0, -1.0, 0.0, 0.5, 1.0, 2.0, 7.0, 1e30]
+    rows = [[a, b, c][: len(frame.columns)] for a in values for b in (0.0, 0.25, -12.0) for c in values]
+    for row in rows:
+        tensor = {"name": "x", "shape": [1, len(row)], "datatype": "FP32", "data": row}
+        short = screener.screen(json.dumps({"inputs": [tensor]}).encode())
+        exact = screener.screen(json.dumps({"inputs": [{**tensor, "parameters": {}}]}).encode())
+        assert (short.action, short.findings) == (exact.action, exact.findings), row
 
 
 def test_event_ids_are_uuids_ordered_by_time() -> None:
@@ -156,8 +224,6 @@ JSON = st.recursive(
 
 
 def _as_json(value: Any) -> bytes:
-    import json
-
     return json.dumps(value).encode()
 
 

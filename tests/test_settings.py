@@ -47,6 +47,7 @@ def test_settings_are_frozen() -> None:
         ("GUARD_MAX_INSTANCES", "many", "GUARD_MAX_INSTANCES is 'many'; expected a valid integer"),
         ("GUARD_FPR_PER", "row", "GUARD_FPR_PER is 'row'; expected one of: request, instance"),
         ("GUARD_JOURNAL", "mysql://x", "GUARD_JOURNAL is 'mysql://x'; expected off or something that begins with"),
+        ("GUARD_JOURNAL", "postgresql://u:hunter2@h/db", "GUARD_JOURNAL is 'postgresql://********@h/db'"),
         ("GUARD_CLIENT", "ip", "GUARD_CLIENT is 'ip'; expected address, or header:NAME"),
         ("GUARD_DETECTOR", "a.onnx;b.onnx", "where several detectors are given, each is MODEL=FILE"),
         ("GUARD_DETECTOR", "m=a;m=b", "a model is named twice"),
@@ -62,6 +63,11 @@ def test_settings_with_a_fault_say_what_was_found_and_what_would_do(name: str, v
         GuardSettings.from_environ({name: value})
 
     assert expected in str(caught.value)
+
+
+def test_settings_made_in_code_are_checked_too() -> None:
+    with pytest.raises(ValidationError, match="expected no more than GUARD_FLAG_FPR"):
+        GuardSettings(flag_fpr=0.01, reject_fpr=0.02)
 
 
 def test_settings_report_every_fault_at_once() -> None:
@@ -96,6 +102,10 @@ def test_settings_paths_are_split_at_commas() -> None:
     settings = GuardSettings.from_environ({"GUARD_PATHS": "/v2/**, /predict ,"})
 
     assert settings.paths == ("/v2/**", "/predict")
+
+
+def test_settings_empty_paths_are_the_default_and_open_no_gate() -> None:
+    assert GuardSettings.from_environ({"GUARD_PATHS": ""}).paths == ("/**",)
 
 
 def test_settings_secret_is_masked_wherever_it_is_shown() -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from guard.cli.terminal import cell
+from guard.middleware import GuardMiddleware
 from guard.settings import GuardSettings, SettingRow, source_of
 
 
@@ -19,7 +20,7 @@ def config(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table of settings.")] = False,
 ) -> None:
-    """Print the effective configuration with the source of each value, and its digest."""
+    """Print the effective configuration with the source of each value, and its digest; then check that it can start."""
     if as_markdown:
         typer.echo(markdown(GuardSettings.table()))
         return
@@ -32,6 +33,12 @@ def config(
         return
     _print_table(values, sources)
     typer.echo(f"digest sha256:{settings.digest()}")
+    # What a start would refuse: a missing detector, a wrong digest, a contract with faults.
+    GuardMiddleware(_no_app, settings)
+
+
+async def _no_app(*_: object) -> None:
+    """Stand in for the app that a middleware needs."""
 
 
 def _print_table(values: dict[str, str], sources: dict[str, str]) -> None:

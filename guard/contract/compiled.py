@@ -46,8 +46,8 @@ class Compiled:
     `allowed_texts` hold (column, values), None among them where nullable. `numbers` and `integers` are columns.
     `ends` are the first and the last of `numbers`, (0, 0) where there are too few to compare. `is_bounded`: any
     number has a bound. `is_plain`: nothing is declared beyond bounds, integers and pairs of features. `is_simple`:
-    nothing beyond bounds and pairs; these stand in `bounds` and `comparisons` (which, left, right) once more.
-    `is_free`: not even these.
+    numbers, and nothing beyond bounds and pairs; these stand in `bounds` and `comparisons` (which, left,
+    right) once more. `is_free`: not even these.
     """
 
     features: tuple[Feature, ...]
@@ -93,6 +93,7 @@ def compile_contract(features: tuple[Feature, ...], relations: Sequence[Relation
     pairs = group_pairs(bound)
     is_plain = not (strings or patterns or others or any(feature.allowed for feature in features))
     integers = _columns(features, FeatureType.INTEGER)
+    is_simple = is_plain and all(feature.type is FeatureType.NUMBER for feature in features)
     return Compiled(
         features=features,
         names=names,
@@ -119,8 +120,8 @@ def compile_contract(features: tuple[Feature, ...], relations: Sequence[Relation
         bounds=tuple((low, high) for low, high in bounds.tolist()),
         comparisons=tuple((COMPARE[sign], left, right) for sign, left, right in _pairs(bound)),
         is_plain=is_plain,
-        is_simple=is_plain and not len(integers),
-        is_free=is_plain and not len(integers) and not pairs and bool((np.abs(bounds) == LARGEST).all()),
+        is_simple=is_simple,
+        is_free=is_simple and not pairs and bool((np.abs(bounds) == LARGEST).all()),
     )
 
 

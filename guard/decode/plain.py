@@ -35,7 +35,11 @@ def decode_plain(body: bytes, *, limits: JsonLimits) -> InferenceRequest | None:
 
     None where the body is anything else, however little.
     """
-    if len(body) > _LONGEST_BYTES or body.count(b"{") != _OBJECTS or body.count(b"[") + _OBJECTS > limits.max_depth:
+    if (
+        len(body) > _LONGEST_BYTES
+        or body.count(b"{") != _OBJECTS
+        or body.count(b"[") + _OBJECTS > min(limits.max_depth, limits.max_containers)
+    ):
         return None
     # struct would pack booleans among the numbers.
     if b"true" in body or b"false" in body or may_hold_long_number(body):

@@ -43,7 +43,7 @@ def decode_v2(document: Any, *, limits: JsonLimits) -> InferenceRequest | None:
         return None
     if not inputs:
         raise MalformedRequest("no tensors", rule="G116", where="inputs")
-    faults = find_unknown_members(document, known=_MEMBERS, where="the document")
+    faults = list(find_unknown_members(document, known=_MEMBERS, where="the document"))
     tensors = []
     for index, found in enumerate(inputs):
         try:
@@ -53,7 +53,7 @@ def decode_v2(document: Any, *, limits: JsonLimits) -> InferenceRequest | None:
             raise
         tensors.append(tensor)
         if tensor_faults:
-            faults += tuple(fault._replace(where=_within(index, fault.where)) for fault in tensor_faults)
+            faults += [fault._replace(where=_within(index, fault.where)) for fault in tensor_faults]
     if len(tensors) > 1:
         _check_together(tensors)
     return InferenceRequest(
@@ -61,7 +61,7 @@ def decode_v2(document: Any, *, limits: JsonLimits) -> InferenceRequest | None:
         layout=Layout.TENSORS,
         data=tuple(tensors),
         n_instances=tensors[0].shape[0],
-        faults=faults,
+        faults=tuple(faults),
     )
 
 

@@ -78,7 +78,7 @@ def _problem(match: re.Match[str]) -> str | None:
         near = difflib.get_close_matches(match["id"], BY_ID, n=3)
         return f"{match['id']} is not a rule" + (f"; did you mean {' or '.join(near)}?" if near else "")
     if rule.is_fixed:
-        return f"{rule.id} ({rule.title}) can't be switched off; limits have settings of their own"
+        return f"{rule.id} ({rule.title}) can't be switched off; limits have settings, and unread bodies aren't let in"
     if match["until"] and not _is_date(match["until"]):
         return f"{match['until']!r} is not a date; expected YYYY-MM-DD"
     if not match["reason"]:

@@ -29,6 +29,8 @@ TWO_READINGS = f"{CWE}436.html"
 EXHAUSTION = f"{CWE}770.html"
 
 
+# Where reading stops, nothing else was looked at: such a rule can't be switched off. Those that can also speak of
+# a request that was read on are not fixed.
 def _rule(
     rule_id: str,
     title: str,
@@ -36,7 +38,7 @@ def _rule(
     *references: str,
     tags: tuple[str, ...] = (EXPLOIT, CRAFT, MANIPULATION),
     status: int = 400,
-    is_fixed: bool = False,
+    is_fixed: bool = True,
 ) -> Rule:
     return Rule(
         id=rule_id,
@@ -52,7 +54,7 @@ def _rule(
 
 
 def _limit(rule_id: str, title: str, message: str, *references: str, status: int, tag: str = DENIAL) -> Rule:
-    return _rule(rule_id, title, message, *references, tags=(tag, MANIPULATION), status=status, is_fixed=True)
+    return _rule(rule_id, title, message, *references, tags=(tag, MANIPULATION), status=status)
 
 
 PROTOCOL_RULES: tuple[Rule, ...] = (
@@ -86,6 +88,7 @@ PROTOCOL_RULES: tuple[Rule, ...] = (
         "NaN or Infinity stand where neither protocol nor contract has them.",
         f"{JSON}#section-6",
         TWO_READINGS,
+        is_fixed=False,
     ),
     _rule(
         "G106",
@@ -93,6 +96,7 @@ PROTOCOL_RULES: tuple[Rule, ...] = (
         "An integer is too large to be the same number to every reader.",
         f"{I_JSON}#section-2.2",
         f"{CWE}681.html",
+        is_fixed=False,
     ),
     _rule(
         "G107",
@@ -180,7 +184,6 @@ PROTOCOL_RULES: tuple[Rule, ...] = (
         f"{HTTP_1_1}#section-8",
         f"{CWE}400.html",
         tags=(DENIAL, MANIPULATION),
-        is_fixed=True,
     ),
     _rule(
         "G119",
@@ -188,5 +191,6 @@ PROTOCOL_RULES: tuple[Rule, ...] = (
         "The body has members of two formats, or unknown ones beside those of a known format.",
         OPEN_INFERENCE,
         TWO_READINGS,
+        is_fixed=False,
     ),
 )

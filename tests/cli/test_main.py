@@ -59,6 +59,22 @@ def test_config_with_faults_lists_them_all_and_exits_2(run: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_config_tells_what_a_start_would_refuse(run: Run) -> None:
+    done = run("config", environ={"GUARD_DETECTOR": "nowhere.onnx"})
+
+    assert done.returncode == 1
+    assert "nowhere.onnx" in done.stderr
+    assert "digest sha256:" in done.stdout
+
+
+def test_config_with_faults_of_several_users_lists_them_all(run: Run) -> None:
+    done = run("config", environ={"GUARD_DISABLED_RULES": "G999 why", "GUARD_TRUSTED_PROXIES": "lb"})
+
+    assert done.returncode == 2
+    assert "G999" in done.stderr
+    assert "lb" in done.stderr
+
+
 def test_version_is_the_package_s(run: Run) -> None:
     assert run("--version").stdout.strip() == f"guard {__version__}"
 

@@ -275,6 +275,21 @@ def test_guard_websocket_as_the_settings_say(settings: Any, mode: str, choice: s
     assert sent == ([{"type": "websocket.close", "code": 1008}] if denied else [])
 
 
+def test_guard_strips_spoofed_headers_from_a_websocket(settings: Any) -> None:
+    reached: list[Any] = []
+
+    async def app(scope: Any, *_: Any) -> None:
+        reached.append(scope["headers"])
+
+    async def nothing(*_: Any) -> Any:
+        raise AssertionError
+
+    scope = {"type": "websocket", "path": "/ws", "headers": [(b"x-guard-verdict", b"allow"), (b"a", b"b")]}
+    asyncio.run(GuardMiddleware(app, settings())(scope, nothing, nothing))
+
+    assert reached == [[(b"a", b"b")]]
+
+
 def test_guard_lifespan_starts_before_and_flushes_after_the_app(settings: Any, tmp_path: Any) -> None:
     order: list[str] = []
     guarded: list[GuardMiddleware] = []

@@ -182,15 +182,25 @@ class _Late(Screener):
     ("mode", "on_error", "status"),
     [("enforce", "reject", 503), ("enforce", "allow", 200), ("monitor", "reject", 200), ("monitor", "allow", 200)],
 )
+@pytest.mark.parametrize("padding", [0, 70_000], ids=["inline", "in a thread"])
 @pytest.mark.parametrize(("screener", "rule"), [(_Breaks, "G901"), (_Late, "G902")])
 def test_outcome_of_guard_s_own_failure(
-    call: Any, probe: Any, settings: Any, caplog: Any, mode: str, on_error: str, status: int, screener: Any, rule: str
+    call: Any,
+    probe: Any,
+    settings: Any,
+    caplog: Any,
+    mode: str,
+    on_error: str,
+    status: int,
+    screener: Any,
+    rule: str,
+    padding: int,
 ) -> None:
     chosen = settings(mode, on_error=on_error, score_timeout_ms="50")
     guarded = GuardMiddleware(probe, chosen)
     guarded.screener = screener(chosen)
 
-    answer = call(guarded, HONEST + b" " * 70_000)
+    answer = call(guarded, HONEST + b" " * padding)
 
     assert answer.status == status
     if status == 200:

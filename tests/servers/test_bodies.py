@@ -1,6 +1,7 @@
 """Chunked, over-long, aborted, pipelined and slow bodies on real servers."""
 
 import hashlib
+import http.client
 import json
 import socket
 import struct
@@ -166,6 +167,15 @@ def test_both_length_headers_are_never_served_in_enforce(server: Any) -> None:
         assert answers[0].status == 400
 
 
+def test_length_of_nothing_beside_chunks_is_no_way_round(server: Any) -> None:
+    both = chunked(BROKEN).replace(b"host:", b"content-length: 0\r\nhost:", 1)
+
+    answers = server.exchange(both)
+
+    if server.mode == "enforce":
+        assert all(answer.status == 400 for answer in answers)
+
+
 def test_request_without_a_body_passes(server: Any) -> None:
     answer = server.exchange(b"GET /x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")[0]
 
@@ -177,3 +187,15 @@ def test_head_request_that_is_refused_has_no_body(server: Any, post: Any) -> Non
     answers = server.exchange(post(BROKEN).replace(b"POST", b"HEAD", 1))
 
     assert answers[0].status == (200 if server.mode == "monitor" else 400)
+
+
+def test_over_long_body_s_answer_reaches_a_client_that_sends_it_all_first(server: Any) -> None:
+    """http.client reads nothing before it has sent everything: a reset would take the answer from it."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("POST", "/predict", body=padded(3_000_000), headers={"content-type": "application/json"})
+
+    answer = connection.getresponse()
+
+    assert answer.status == (200 if server.mode == "monitor" else 413)
+    assert answer.read()
+    connection.close()
