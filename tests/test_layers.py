@@ -27,6 +27,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("monitor",),
     ("middleware",),
     ("training", "review", "proxy"),
+    # What `from guard import` gives: the package as its users see it, which imports the middleware.
+    ("__init__",),
     ("demo",),
     ("cli",),
 )
@@ -37,7 +39,9 @@ def imported_parts(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     modules = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     modules += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    return {module.split(".")[1] for module in modules if module.startswith("guard.")}
+    parts = {module.split(".")[1] for module in modules if module.startswith("guard.")}
+    from_package = any(isinstance(node, ast.ImportFrom) and node.module == "guard" for node in ast.walk(tree))
+    return parts | ({"__init__"} if from_package else set())
 
 
 def modules() -> list[Path]:

@@ -13,6 +13,7 @@ from guard.cli.terminal import safe
 from guard.contract import load_contract
 from guard.detectors.manifest import FeatureCard
 from guard.training import FittedDetector, fit_detector, read_dataset
+from guard.training.files import looks_like_number
 from guard.training.fit import DEFAULT_RATES, STEPS, select
 from guard.training.split import rows_needed
 
@@ -36,7 +37,9 @@ def fit(
     confidence: Annotated[
         float | None, typer.Option(min=0.5, max=1, help="Keep the rates with this probability, such as 0.95.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse rows too few for any of the rates.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse rows too few for any of the rates, or that break the contract.")
+    ] = False,
 ) -> None:
     """Fit a detector to clean rows and calibrate it; print what it promises."""
     declared = load_contract(contract) if contract else None
@@ -53,6 +56,8 @@ def fit(
             on_step=bar.step,
         )
     fitted.save(output)
+    if data.suffix.lower() == ".csv" and all(looks_like_number(column.name) for column in dataset.columns):
+        typer.echo("warning: all column names are numbers: the first row was read as names; add a header if it is data")
     for line in _summary(fitted, output):
         typer.echo(safe(line))
 
@@ -72,6 +77,8 @@ def _summary(fitted: FittedDetector, output: Path) -> Iterator[str]:
             f"warning: {fitted.duplicates:,} rows are the same as an earlier one; if they aren't drawn independently, "
             f"the promise is too good"
         )
+    if fitted.breaches is not None and fitted.breaches.rows:
+        yield f"warning: {fitted.breaches.describe()}"
     for promise in manifest.calibration.promises:
         total = "" if promise.carried else f" ({rows_needed(promise.needed):,} rows in all)"
         yield f"rate {promise.fpr:g}: {promise.describe()}{total}"

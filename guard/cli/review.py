@@ -14,7 +14,6 @@ from typing import IO, Annotated
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from guard.cli.review_entry import print_entry
 from guard.cli.review_filters import (
@@ -33,21 +32,18 @@ from guard.cli.review_filters import (
     UntilOption,
     filters,
 )
-from guard.cli.terminal import cell, safe
+from guard.cli.review_rows import print_rows
+from guard.cli.terminal import safe
 from guard.errors import ConfigError, JournalError
 from guard.journal.export import CSV_COLUMNS, csv_row, entry_object, row_object, to_json
-from guard.journal.log import iso_time
 from guard.journal.reader import JournalReader
 from guard.journal.reasons import read_reasons
-from guard.journal.records import EntryDetail, EntryRow, LabelName
+from guard.journal.records import EntryDetail, LabelName
 from guard.settings import GuardSettings
 
 __all__ = ["review"]
 
 review = typer.Typer(name="review", no_args_is_help=True, help="Read and label what guard flagged.")
-
-# The last group of an event id: random, where the first ones are the time.
-SHORT_ID_CHARS = 12
 
 
 class Format(StrEnum):
@@ -83,18 +79,21 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")] = False,
 ) -> None:
     """List entries, the newest first."""
-    chosen = filters(
-        action=action, rule=rule, model=model, client=client, route=route, since_s=since, until_s=until, label=label,
-        unlabelled=unlabelled, min_score=min_score, max_score=max_score, min_p_value=min_p, max_p_value=max_p,
-    )  # fmt: skip
     with _explained():
+        chosen = filters(
+            action=action, rule=rule, model=model, client=client, route=route, since_s=since, until_s=until,
+            label=label, unlabelled=unlabelled, min_score=min_score, max_score=max_score, min_p_value=min_p,
+            max_p_value=max_p,
+        )  # fmt: skip
         reader = _open(journal)
         rows = reader.entries(chosen, limit=limit)
         if as_json:
             for row in rows:
                 typer.echo(to_json(row_object(row)))
             return
-        _print_rows(rows, counts=reader.counts(chosen), lost=sum(gap.last - gap.first + 1 for gap in reader.gaps()))
+        print_rows(
+            Console(), rows, counts=reader.counts(chosen), lost=sum(gap.last - gap.first + 1 for gap in reader.gaps())
+        )
 
 
 @review.command()
@@ -157,11 +156,12 @@ def export(
 
     NaN is null, an infinity the text Infinity or -Infinity, a kept body base64.
     """
-    chosen = filters(
-        action=action, rule=rule, model=model, client=client, route=route, since_s=since, until_s=until, label=label,
-        unlabelled=unlabelled, min_score=min_score, max_score=max_score, min_p_value=min_p, max_p_value=max_p,
-    )  # fmt: skip
     with _explained():
+        chosen = filters(
+            action=action, rule=rule, model=model, client=client, route=route, since_s=since, until_s=until,
+            label=label, unlabelled=unlabelled, min_score=min_score, max_score=max_score, min_p_value=min_p,
+            max_p_value=max_p,
+        )  # fmt: skip
         details = _open(journal).details(chosen, limit=limit)
         if output is None:
             _write(details, sys.stdout, format_)
@@ -189,39 +189,14 @@ def _explained() -> Iterator[None]:
     except BrokenPipeError:  # click's to handle: whoever read the output has enough
         raise
     except OSError as error:
-        _fail(f"{error.strerror}: {error.filename!r}", status=1)
+        where = "" if error.filename is None else f": {os.fsdecode(error.filename)!r}"
+        _fail(f"{error.strerror}{where}", status=1)
 
 
 def _fail(message: str, *, status: int) -> None:
     for line in message.splitlines():
-        typer.echo(safe(line), err=True)
+        typer.echo(f"guard: {safe(line)}", err=True)
     raise typer.Exit(status)
-
-
-def _print_rows(rows: list[EntryRow], *, counts: dict[str, int], lost: int) -> None:
-    console = Console()
-    table = Table(box=None, pad_edge=False)
-    for heading in ("time (UTC)", "event", "action"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("model", "client", "rules", "p", "label"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(
-            iso_time(row.time_s)[:19].replace("T", " "),
-            cell(row.event_id[-SHORT_ID_CHARS:]),
-            row.action.label,
-            cell(row.model, 40),
-            cell(row.client, 40),
-            cell(" ".join(row.rules)),
-            "" if row.min_p_value is None else f"{row.min_p_value:.3g}",
-            cell(row.label),
-        )
-    console.print(table)
-    by_action = ", ".join(f"{n} {action}" for action, n in sorted(counts.items()))
-    total = f"{len(rows)} of {sum(counts.values())} entries"
-    console.print(f"{total} ({by_action})" if by_action else total, highlight=False)
-    if lost:
-        console.print(f"{lost} entries were lost, or are being written: their numbers are missing", highlight=False)
 
 
 def _write_body(entry: EntryDetail, path: Path) -> None:

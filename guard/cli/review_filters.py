@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from guard.errors import ConfigError
 from guard.journal.filters import Filters, parse_time
 from guard.journal.records import LabelName
+from guard.rules import BY_ID
 from guard.verdict import Action
 
 
@@ -49,6 +52,11 @@ MinPOption = Annotated[float | None, typer.Option("--min-p", help="Entries whose
 MaxPOption = Annotated[float | None, typer.Option("--max-p", help="Entries whose lowest p-value is at most this.")]
 
 
-def filters(*, action: ActionName | None, **others: Any) -> Filters:
-    """Build the filters from the options of a command."""
-    return Filters(action=None if action is None else Action[action.name], **others)
+def filters(*, action: ActionName | None, rule: str | None, **others: Any) -> Filters:
+    """Build the filters from the options of a command. Raises ConfigError where the rule isn't one."""
+    if rule is not None and rule not in BY_ID:
+        # An id is four characters: two alike are half of them.
+        near = difflib.get_close_matches(rule, BY_ID, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"rules are named as {next(iter(BY_ID))} is"
+        raise ConfigError([f"--rule: {rule} is not a rule; {hint}"])
+    return Filters(action=None if action is None else Action[action.name], rule=rule, **others)

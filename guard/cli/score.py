@@ -29,10 +29,15 @@ def score(
     flag_fpr: Annotated[float, typer.Option(min=0, max=1, help="Share of clean rows that may be flagged.")] = 0.01,
     reject_fpr: Annotated[float, typer.Option(min=0, max=1, help="Share of clean rows that may be rejected.")] = 0.001,
 ) -> None:
-    """Write CSV with score, p_value and action of each row, in the order of the file."""
+    """Write CSV with score, p_value and action of each row, in the order of the file.
+
+    The action is by evidence alone: no contract is applied, not even the one in the detector.
+    """
     if reject_fpr > flag_fpr:
         raise typer.BadParameter(f"{reject_fpr} is more than --flag-fpr, {flag_fpr}", param_hint="--reject-fpr")
     loaded = load_detector(detector)
+    if loaded.manifest.contract is not None:
+        typer.echo("the contract in the detector isn't applied here: each action is by evidence alone", err=True)
     stream = open_stream(data, loaded.manifest)
     if stream.ignored:
         typer.echo(safe(f"ignored columns: {', '.join(stream.ignored)}"), err=True)

@@ -16,6 +16,8 @@ tokens and depth are bounded, so that a contract can't exhaust the stack of the 
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -29,6 +31,9 @@ __all__ = ["parse"]
 
 # Deeper nesting is not read by people either.
 MAX_DEPTH = 20
+
+# A key that TOML takes without quotes.
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 KEYWORDS = frozenset({"if", "then", "and", "or", "not", "true", "false"})
 COMPARISONS: dict[str, np.ufunc] = {
@@ -199,7 +204,9 @@ class _Parser:
 
     def _hint(self, text: str) -> str:
         near = difflib.get_close_matches(text, self._features, n=1)
-        return f"; did you mean `{near[0]}`?" if near else ""
+        key = text if BARE_KEY.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+        remedy = f"declare it, e.g. [features.{key}] with its type"
+        return f"; did you mean `{near[0]}`? If not, {remedy}" if near else f"; {remedy}"
 
     def _feature(self, name: str, column: int) -> Expression:
         place, kind = self._places[name], self._features[name].type

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from guard.errors import TrainingError
 from guard.training.data import Dataset, Selection, from_array, from_frame
 from guard.training.extras import require
 
-__all__ = ["FORMATS", "read_array", "read_dataset"]
+__all__ = ["FORMATS", "looks_like_number", "read_array", "read_dataset", "read_header"]
 
 FORMATS = (".csv", ".parquet", ".npy", ".npz")
 
@@ -51,7 +53,38 @@ def read_array(path: Path) -> npt.NDArray[Any]:
         return array
 
 
+def read_header(path: Path) -> list[str]:
+    """Read the names of a CSV file's columns, as they are written there."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return next(csv.reader(file, strict=True), [])
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        raise TrainingError(f"{path} can't be read as CSV: {error}") from None
+
+
+def looks_like_number(name: str) -> bool:
+    """Say whether a column's name could be a value: then the file may lack a header."""
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_repeated(names: list[str], path: Path) -> None:
+    # polars would name them anew, `a_duplicated_0`, which no client sends.
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        remedy = (
+            "the first row was read as names; add a header"
+            if all(map(looks_like_number, names))
+            else "rename or remove the others"
+        )
+        raise TrainingError(f"{path} has several columns named {', '.join(map(repr, repeated[:20]))}: {remedy}")
+
+
 def _read_csv(path: Path) -> Any:
+    _refuse_repeated(read_header(path), path)
     polars = require("polars")
     try:
         # The types are inferred of all rows: a stray text in the last one must not end the reading.

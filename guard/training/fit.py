@@ -17,6 +17,7 @@ from guard.detectors.detector import open_session
 from guard.detectors.manifest import FORMAT, Calibration, FeatureCard, Golden, Manifest, Split, Weights
 from guard.detectors.promise import Promise
 from guard.errors import TrainingError
+from guard.training.breaches import Breaches, find_breaches
 from guard.training.calibrate import calibrate, weigh
 from guard.training.data import Dataset, Selection, from_array, from_frame
 from guard.training.encode import describe, forest_columns, forest_matrix, raw_matrix
@@ -53,12 +54,16 @@ class _Learned(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FittedDetector:
-    """A detector's bytes, and what is worth telling of the rows that it was fitted to."""
+    """A detector's bytes, and what is worth telling of the rows that it was fitted to.
+
+    `breaches` are of the declared contract, None without one.
+    """
 
     content: bytes
     manifest: Manifest
     duplicates: int
     missing: dict[str, int]
+    breaches: Breaches | None = None
 
     @property
     def digest(self) -> str:
@@ -93,7 +98,7 @@ def fit_detector(
 
     `names` are an array's. `contract` is TOML text, kept in the file; it also says which columns are categories or
     texts, and which may be null. `rates` are false-positive rates, the highest being the one to flag at: rows too
-    few to carry it raise TrainingError; with `strict`, too few for any of them.
+    few to carry it raise TrainingError; with `strict`, too few for any of them, and rows that break the contract.
     """
     declared = parse_contract(contract, source="the contract") if contract is not None else None
     dataset = data if isinstance(data, Dataset) else _take(data, names, select(declared, categorical, drop))
@@ -124,10 +129,20 @@ def fit_detector(
         golden=_golden(learned, calibration, seed=seed),
     )
     # What was declared and what was learned are laid over each other as at serving: now is the time to contradict.
-    manifest.to_contract()
+    breaches = _breaches(dataset, manifest, strict=strict)
     content = learned.graph(calibration=calibration, manifest=manifest)
     missing = {column.name: count for column in dataset.columns if (count := int(column.missing.sum()))}
-    return FittedDetector(content, manifest, duplicates(rows), missing)
+    return FittedDetector(content, manifest, duplicates(rows), missing, breaches)
+
+
+def _breaches(dataset: Dataset, manifest: Manifest, *, strict: bool) -> Breaches | None:
+    merged = manifest.to_contract()
+    if manifest.contract is None:
+        return None
+    breaches = find_breaches(dataset, merged)
+    if strict and breaches.rows:
+        raise TrainingError(f"{breaches.describe()}: correct the contract or the rows, or leave out --strict")
+    return breaches
 
 
 def _take(data: Any, names: Sequence[str] | None, selection: Selection) -> Dataset:

@@ -20,7 +20,7 @@ from guard.contract import category_text
 from guard.detectors.manifest import FeatureCard, Manifest
 from guard.errors import TrainingError
 from guard.training.extras import require
-from guard.training.files import FORMATS, read_array
+from guard.training.files import FORMATS, read_array, read_header
 
 __all__ = ["CHUNK_ROWS", "Chunk", "Stream", "open_stream"]
 
@@ -57,11 +57,7 @@ def open_stream(path: Path, manifest: Manifest) -> Stream:
 
 
 def _open_csv(path: Path, manifest: Manifest) -> Stream:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            header = next(csv.reader(file, strict=True), [])
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise TrainingError(f"{path} can't be read as CSV: {error}") from None
+    header = read_header(path)
     ignored = _match(header, manifest, path)
     return Stream(_csv_chunks(path, header, manifest), ignored, path.stat().st_size)
 

@@ -115,6 +115,59 @@ def test_fit_with_options(table: pl.DataFrame, tmp_path: Path) -> None:
     assert manifest.to_contract().features[0].minimum == 0
 
 
+def test_fit_warns_of_clean_rows_that_the_contract_would_refuse(table: pl.DataFrame, tmp_path: Path) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+    (tmp_path / "contract.toml").write_text('[features.age]\ntype = "integer"\nmaximum = 50\n', encoding="utf-8")
+    arguments: list[str | Path] = [
+        "fit",
+        tmp_path / "rows.csv",
+        "-o",
+        tmp_path / "d.onnx",
+        "--contract",
+        tmp_path / "contract.toml",
+    ]
+    older = table.filter(pl.col("age") > 50).height
+
+    printed = run(*arguments)
+    error = failure(*arguments, "--strict", "--fpr", "0.05")
+
+    line = f"{older} of 600 rows break the contract and would be refused: age ({older}); the promise counts none of"
+    assert f"warning: {line}" in printed
+    assert isinstance(error, TrainingError)
+    assert line in str(error)
+
+
+def test_fit_under_a_contract_that_all_rows_keep_warns_of_nothing(table: pl.DataFrame, tmp_path: Path) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+    (tmp_path / "contract.toml").write_text('[features.age]\ntype = "integer"\nminimum = 18\n', encoding="utf-8")
+
+    printed = run("fit", tmp_path / "rows.csv", "-o", tmp_path / "d.onnx", "--contract", tmp_path / "contract.toml")
+
+    assert "break the contract" not in printed
+
+
+@pytest.mark.parametrize(("names", "warned"), [(["1", "2.5"], True), (["1", "x"], False)])
+def test_fit_warns_of_names_that_are_numbers(tmp_path: Path, names: list[str], warned: bool) -> None:
+    rows = np.random.default_rng(0).normal(size=(600, 2))
+    pl.DataFrame(rows, schema=names).write_csv(tmp_path / "rows.csv")
+
+    printed = run("fit", tmp_path / "rows.csv", "-o", tmp_path / "d.onnx")
+
+    assert ("the first row was read as names; add a header" in printed) is warned
+
+
+def test_score_says_first_that_it_applies_no_contract(fitted: Path, table: pl.DataFrame, tmp_path: Path) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+    (tmp_path / "contract.toml").write_text('[features.age]\ntype = "integer"\n', encoding="utf-8")
+    run("fit", tmp_path / "rows.csv", "-o", tmp_path / "d.onnx", "--contract", tmp_path / "contract.toml")
+
+    with_contract = CliRunner().invoke(app, ["score", str(tmp_path / "d.onnx"), str(tmp_path / "rows.csv")])
+    without = CliRunner().invoke(app, ["score", str(fitted), str(tmp_path / "rows.csv")])
+
+    assert with_contract.stderr.startswith("the contract in the detector isn't applied here")
+    assert "contract" not in without.stderr
+
+
 def test_fit_prints_no_control_characters(table: pl.DataFrame, tmp_path: Path) -> None:
     table.with_columns(pl.lit(5).alias("a\x1b[2J")).write_csv(tmp_path / "rows.csv")
 

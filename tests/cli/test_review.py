@@ -107,6 +107,24 @@ def test_list_shows_the_newest_first(run: Run, fill: Fill) -> None:
     assert total == "2 of 2 entries (1 flag, 1 reject)"
 
 
+def test_list_at_80_columns_has_a_line_for_each_entry(run: Run, fill: Fill) -> None:
+    fill(
+        build(IDS[0], client="0123456789abcdef", model="breast-cancer-wisconsin-diagnostic"),
+        build(IDS[1], action=Action.REJECT, client="fedcba9876543210", model="the tumours of Wisconsin, v2"),
+    )
+    run("label", IDS[0], "data_bug", "--reviewer", "ann")
+
+    lines = run("list", env={"COLUMNS": "80"}).stdout.splitlines()
+
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 80
+    labelled = next(line for line in lines if "data_bug" in line)
+    assert "0.004" in labelled
+    assert "0123456… " in labelled
+    assert " breast" in labelled
+    assert "wisconsin-diagnostic" not in labelled
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -115,7 +133,7 @@ def test_list_shows_the_newest_first(run: Run, fill: Fill) -> None:
         (["--model", "other"], [2]),
         (["--client", "client-2"], [2]),
         (["--rule", "G501", "--max-p", "0.004", "--min-p", "0.004"], [0, 1, 2]),
-        (["--rule", "G999"], []),
+        (["--rule", "G205"], []),
         (["--route", "/infer", "--min-score", "0.7", "--max-score", "0.8"], [0, 1, 2]),
         (["--since", "1970-01-01T00:00:02Z", "--until", "1970-01-01T00:00:03Z"], [1]),
         (["--since", "7d"], []),
@@ -297,7 +315,7 @@ def test_export_as_csv(run: Run, fill: Fill) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["show", "nope-nope"], 1, "no event 'nope-nope'"),
+        (["show", "nope-nope"], 1, "guard: no event 'nope-nope'"),
         (["show", "0190aa00"], 1, "several events"),
         (["label", "nope", "attack", "--reviewer", "ann"], 1, "no event 'nope'"),
         (["label", IDS[0], "attack"], 2, "--reviewer"),
@@ -306,7 +324,10 @@ def test_export_as_csv(run: Run, fill: Fill) -> None:
         (["list", "--limit", "0"], 2, "--limit"),
         (["list", "--action", "block"], 2, "block"),
         (["export", "--format", "xml"], 2, "xml"),
-        (["export", "-o", "/nowhere/entries.jsonl"], 1, "No such file"),
+        (["export", "-o", "/nowhere/x.jsonl"], 1, "guard: No such file or directory: '/nowhere/x.jsonl'"),
+        (["list", "--rule", "G5O1"], 2, "guard: --rule: G5O1 is not a rule; did you mean G5"),
+        (["list", "--rule", "G999"], 2, "G999 is not a rule; did you mean G9"),
+        (["export", "--rule", "outlier"], 2, "outlier is not a rule; rules are named as G101 is"),
         (["frobnicate"], 2, "frobnicate"),
     ],
 )

@@ -130,7 +130,8 @@ def test_relation_of_two_numbers_is_a_pair(text: str, pair: tuple[str, int, int]
 
 
 FAULTS = [
-    ("a <= z", "character 6: `z` is not a feature"),
+    ("a <= z", "character 6: `z` is not a feature; declare it, e.g. [features.z] with its type"),
+    ("a <= `total cost`", 'declare it, e.g. [features."total cost"] with its type'),
     ("a <=", "character 5: expected a feature, a number or a string, found 'the end'"),
     ("a <= b b", "character 8: expected the end, found 'b'"),
     ("a ? b", "character 3: '?' begins nothing"),
