@@ -18,18 +18,15 @@ from functools import partial
 
 from guard.asgi import (
     ASGIApp,
-    ByteBudget,
     Message,
     Receive,
     RequestHeaders,
     Scope,
     Send,
-    Upload,
     check_headers,
     is_http_1,
     may_have_body,
     read_headers,
-    send_problem,
     strip_spoofed,
 )
 from guard.client import ClientResolver
@@ -37,10 +34,12 @@ from guard.errors import ConfigError, RequestError
 from guard.journal import Counters, RequestContext
 from guard.monitor import Tally, exporter
 from guard.paths import Route
+from guard.problem import send_problem
 from guard.recorder import Recorder
 from guard.rules import DisabledRules
 from guard.screening import Screener, Screening, check_encoding
 from guard.settings import GuardSettings
+from guard.upload import ByteBudget, Upload
 from guard.verdict import Action, Mode, Verdict
 
 __all__ = ["GuardMiddleware"]
