@@ -133,6 +133,19 @@ def test_screen_exclusion_of_a_rule_lets_nothing_through_that_can_t_be_read(
     assert verdict.action is Action.REJECT
 
 
+def test_screen_of_a_row_whose_score_is_no_number_is_a_rejection() -> None:
+    """With the rule against nulls switched off, the detector gives NaN where no fitted row lacked a value."""
+    detector = Path(__file__).parents[1] / "models" / "breast_cancer" / "detector.onnx"
+    variables = {"GUARD_DETECTOR": str(detector), "GUARD_DISABLED_RULES": "G207 a sensor fails at times"}
+    tensor = {"name": "x", "shape": [1, 30], "datatype": "FP32", "data": [None] * 30}
+
+    verdict = Screener(GuardSettings.from_environ(variables)).screen(json.dumps({"inputs": [tensor]}).encode())
+
+    assert "G904" in rules(verdict)
+    assert verdict.action is Action.REJECT
+    assert verdict.status == 400
+
+
 def test_screen_expired_exclusion_applies_again_with_a_warning(contract: Path, caplog: Any) -> None:
     variables = {"GUARD_CONTRACT": str(contract), "GUARD_DISABLED_RULES": "G205 until 2026-01-01 new sensor"}
 
