@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,9 +15,18 @@ import numpy.typing as npt
 
 from guard.contract import Contract, load_contract, merge
 from guard.detectors import Detector, Evidence, Judge, Scores, load_detector
+from guard.errors import ConfigError
 from guard.features import Table
 from guard.inference import Fault, InferenceRequest
-from guard.rules import MOST_FINDINGS, DisabledRules, is_clean_row, rules_digest, to_finding
+from guard.rules import (
+    MINED_RELATION,
+    MOST_FINDINGS,
+    NONE_DISABLED,
+    DisabledRules,
+    is_clean_row,
+    rules_digest,
+    to_finding,
+)
 from guard.settings import DetectorRef, GuardSettings
 from guard.verdict import Action, Digests, Finding
 
@@ -51,6 +60,14 @@ class Protection:
         """Whether any feature may be missing, so that NaN is a value."""
         return self.contract is not None and self.contract.allows_missing
 
+    def without_relations(self, disabled: DisabledRules) -> Self:
+        """Leave out the mined relations that are switched off: scores can only fall, so the promise holds."""
+        if self.detector is None:
+            return self
+        relations = self.detector.manifest.relations
+        off = [card.id for card in relations if disabled.covers(MINED_RELATION, card.id)]
+        return replace(self, detector=self.detector.without_relations(off)) if off else self
+
     def score_clean_row(self, request: InferenceRequest) -> Scores | None:
         """Score a plain request of one row that is all right by every rule; None where rules take a closer look."""
         if self.detector is None or self.contract is None:
@@ -78,26 +95,28 @@ class Protection:
     def evidence(self, scores: Scores, *, disabled: DisabledRules) -> list[Finding]:
         """What the scores of a request are evidence of; nothing for nearly every clean one."""
         judge = self.judge
-        p_values = scores.p_value
         if judge is None:
             return []
-        found = judge.judge(p_values.astype(np.float64))
+        found = judge.judge(scores.p_value.astype(np.float64), scores.group)
         if found.action is Action.ALLOW:
             return []
         return [finding for finding in self._findings(found, scores.score) if not _off(finding, disabled)]
 
     @staticmethod
     def _findings(found: Evidence, scores: npt.NDArray[np.float32]) -> Iterator[Finding]:
-        for outlier in found.outliers[:MOST_FINDINGS]:
+        unscored = [outlier for outlier in found.outliers if not math.isfinite(scores.item(outlier.instance))]
+        for outlier in unscored[:MOST_FINDINGS]:
+            yield to_finding(Fault("G904", "the outlier score isn't a number", outlier.instance))
+        if len(unscored) > MOST_FINDINGS:
+            yield to_finding(Fault("G904", f"and {len(unscored) - MOST_FINDINGS:,} more"))
+        outliers = [outlier for outlier in found.outliers if math.isfinite(scores.item(outlier.instance))]
+        for outlier in outliers[:MOST_FINDINGS]:
             row, score = outlier.instance, scores.item(outlier.instance)
-            if not math.isfinite(score):
-                yield to_finding(Fault("G904", "the outlier score isn't a number", row))
-                continue
             beyond = ", extrapolated beyond the calibration rows" if outlier.extrapolated else ""
             detail = f"outlier score {score:.4g}, p-value {outlier.p_value:.3g}{beyond}"
             yield to_finding(Fault("G501", detail, row), action=outlier.action)
-        if len(found.outliers) > MOST_FINDINGS:
-            more = found.outliers[MOST_FINDINGS:]
+        if len(outliers) > MOST_FINDINGS:
+            more = outliers[MOST_FINDINGS:]
             detail = f"and {len(more):,} more outliers"
             yield to_finding(Fault("G501", detail), action=max(outlier.action for outlier in more))
         if found.crowd is not None:
@@ -105,6 +124,18 @@ class Protection:
             yield to_finding(
                 Fault("G502", f"{len(crowd.instances)} mildly unusual instances, {crowd.limit} are too many")
             )
+
+
+def _check_relations(disabled: DisabledRules, protections: Iterable[Protection]) -> None:
+    known = {card.id for found in protections if found.detector for card in found.detector.manifest.relations}
+    if unknown := sorted(disabled.by_feature.get(MINED_RELATION, frozenset()) - known):
+        raise ConfigError(
+            [
+                f"GUARD_DISABLED_RULES has {MINED_RELATION}:{name!r}, a relation that no detector has; "
+                f"`guard detector show` lists them"
+                for name in unknown
+            ]
+        )
 
 
 def _off(finding: Finding, disabled: DisabledRules) -> bool:
@@ -119,10 +150,14 @@ class Protections:
         self.digests = digests
 
     @classmethod
-    def load(cls, settings: GuardSettings) -> Self:
-        """Load the contract and the detectors that the settings name.
+    def load(
+        cls, settings: GuardSettings, *, disabled: DisabledRules = NONE_DISABLED, demand_relations: bool = True
+    ) -> Self:
+        """Load the contract and the detectors that the settings name; `disabled` mined relations count nothing.
 
-        Raises ContractError and DetectorError.
+        Unless `demand_relations` is false, some detector must have each of these.
+
+        Raises ConfigError for a relation that no detector has, ContractError and DetectorError.
         """
         declared = load_contract(Path(settings.contract)) if settings.contract else None
         digests = Digests(
@@ -134,7 +169,10 @@ class Protections:
         )
         if not settings.detector:
             return cls({None: Protection(declared, None, None, digests)}, digests)
-        return cls({ref.model: _load(ref, declared, settings, digests) for ref in settings.detector}, digests)
+        found = {ref.model: _load(ref, declared, settings, digests) for ref in settings.detector}
+        if demand_relations:
+            _check_relations(disabled, found.values())
+        return cls({model: protection.without_relations(disabled) for model, protection in found.items()}, digests)
 
     def find(self, model: str | None) -> Protection | None:
         """The model's protection; None where detectors are given by model, and none is this one's."""
@@ -151,13 +189,11 @@ class Protections:
 
 def _load(ref: DetectorRef, declared: Contract | None, settings: GuardSettings, digests: Digests) -> Protection:
     detector = load_detector(ref.path, sha256=ref.sha256)
-    calibration = detector.manifest.calibration
-    judge = Judge.of(
-        n_calibration=calibration.n,
+    judge = Judge.for_detector(
+        detector.manifest,
         flag_fpr=settings.flag_fpr,
         reject_fpr=settings.reject_fpr,
         per="instance" if settings.fpr_per == "instance" else "request",
-        confidence=calibration.confidence,
     )
     contract = merge(declared, detector.contract())
     contract_digest = contract.digest if contract else None

@@ -44,12 +44,13 @@ class Screener:
         *,
         today: dt.date | None = None,
         new_id: Callable[[], str] | None = None,
+        demand_relations: bool = True,
     ) -> None:
         self.settings = settings
         self.paths = PathPolicy(settings)
         self._new_id = new_id or new_event_id
         self._disabled = DisabledRules.parse(settings.disabled_rules, today=today or dt.datetime.now(dt.UTC).date())
-        self._protections = Protections.load(settings)
+        self._protections = Protections.load(settings, disabled=self._disabled, demand_relations=demand_relations)
         # The features of an accepted request are only wanted where some are journaled.
         self._samples = settings.journal_sample > 0
         self._limits = JsonLimits(

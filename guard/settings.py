@@ -246,7 +246,7 @@ class GuardSettings(BaseSettings):
 
     def masked(self) -> dict[str, str]:
         """Every variable with its value as text; secrets are masked. The order is that of `table`."""
-        return {variable(name): _shown(getattr(self, name)) for name in type(self).model_fields}
+        return {variable(name): _shown(name, getattr(self, name)) for name in type(self).model_fields}
 
     def canonical(self) -> bytes:
         """The masked settings as JSON with sorted keys; what `digest` is taken of."""
@@ -271,17 +271,17 @@ def variable(name: str) -> str:
 
 def _row(name: str, field: FieldInfo) -> SettingRow:
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    return SettingRow(variable(name), _shown(field.default), str(extra.get("unit", "")), field.description or "")
+    return SettingRow(variable(name), _shown(name, field.default), str(extra.get("unit", "")), field.description or "")
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object) -> str:
+    """Write a value so that it can be read back."""
     if value is None or value == ():
         return ""
     if isinstance(value, SecretStr):
         return MASK
     if isinstance(value, tuple):
-        detectors = any(isinstance(item, DetectorRef) for item in value)
-        return (";" if detectors else ",").join(_shown_item(item) for item in value)
+        return (";" if name in {"detector", "disabled_rules"} else ",").join(_shown_item(item) for item in value)
     return str(value)
 
 

@@ -32,7 +32,8 @@ def build(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(network)
     contract = (HOME / "contract.toml").read_text(encoding="utf-8")
     (folder / "contract.toml").write_text(contract, encoding="utf-8")
-    fit_detector(training.values, names=training.features, contract=contract, seed=SEED).save(folder / "detector.onnx")
+    fitted = fit_detector(training.values, names=training.features, model=network, contract=contract, seed=SEED)
+    fitted.save(folder / "detector.onnx")
     write_csv(heldout, folder / "heldout.csv")
 
 

@@ -17,7 +17,7 @@ from guard.demo.host import OnnxModel
 from guard.demo.outliers import far_outliers
 from guard.demo.plan import keeps
 from guard.detectors import Detector, Promise, cut, load_detector
-from guard.detectors.manifest import Versions
+from guard.detectors.describe import libraries
 from models.data import load_rows, split
 from models.rates import FLAG_FPR, REJECT_FPR, Rate, measure, over
 
@@ -61,22 +61,12 @@ def _facts(folder: Path, detector: Detector, *, seed: int) -> dict[str, object]:
         "n_select": manifest.split.select,
         "n_calibrate": manifest.split.calibrate,
         "trees": manifest.forest.trees,
-        "promise": Promise(FLAG_FPR, manifest.calibration.n).describe(),
-        "tail": Promise(REJECT_FPR, manifest.calibration.n).describe(),
+        "n_relations": len(manifest.relations),
+        "promise": Promise(FLAG_FPR, manifest.calibrations[0].n).describe(),
+        "tail": Promise(REJECT_FPR, manifest.calibrations[0].n).describe(),
         "processor": manifest.versions.processor,
-        "versions": ", ".join(_versions(manifest.versions)),
+        "versions": libraries(manifest.versions),
     }
-
-
-def _versions(versions: Versions) -> list[str]:
-    named = {
-        "Python": versions.python,
-        "numpy": versions.numpy,
-        "scikit-learn": versions.scikit_learn,
-        "onnx": versions.onnx,
-        "onnxruntime": versions.onnxruntime,
-    }
-    return [f"{name} {version}" for name, version in named.items()]
 
 
 def _hostile(folder: Path, detector: Detector, *, seed: int) -> dict[str, object]:
@@ -109,7 +99,7 @@ def _rates(rates: Sequence[Rate]) -> dict[str, object]:
 
 def _caught(detector: Detector, rows: npt.ArrayLike) -> _Caught:
     p_values = detector.score(rows).p_value.astype(np.float64)
-    return _Caught(int((p_values <= cut(detector.manifest.calibration.n, FLAG_FPR)).sum()), len(p_values))
+    return _Caught(int((p_values <= cut(detector.manifest.calibrations[0].n, FLAG_FPR)).sum()), len(p_values))
 
 
 def _file_line(path: Path) -> str:

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from guard.demo.promise import most_flags
 from guard.detectors import Promise, cut, load_detector
+from guard.detectors.flag_count import most_flags
 from guard.training import fit_detector
 from models.data import Rows, load_rows, split
+from models.network import compile_network
+from models.train import train
 
 __all__ = ["FLAG_FPR", "REJECT_FPR", "Rate", "measure", "over"]
 
@@ -55,9 +57,10 @@ def over(rates: Sequence[Rate]) -> int:
 def _measure(rows: Rows, *, seed: int, contract: str, folder: Path) -> Rate:
     training, heldout = split(rows, seed=seed)
     path = folder / f"detector-{seed}.onnx"
-    fit_detector(training.values, names=training.features, contract=contract, seed=seed).save(path)
+    network = compile_network(train(training, seed=seed), features=training.features, metadata={})
+    fit_detector(training.values, names=training.features, model=network, contract=contract, seed=seed).save(path)
     detector = load_detector(path)
-    n, m = detector.manifest.calibration.n, len(heldout.values)
+    n, m = detector.manifest.calibrations[0].n, len(heldout.values)
     p_values = detector.score(heldout.values).p_value.astype(np.float64)
     flagged, rejected = (int((p_values <= cut(n, fpr)).sum()) for fpr in (FLAG_FPR, REJECT_FPR))
     return Rate(seed, n, m, flagged, rejected, most_flags(Promise(FLAG_FPR, n), n_rows=m))

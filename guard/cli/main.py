@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from guard import __version__
+from guard.cli.calibrate import calibrate
 from guard.cli.config import config
 from guard.cli.demo import demo
 from guard.cli.detector import detector
+from guard.cli.evaluate import evaluate
 from guard.cli.fit import fit
+from guard.cli.replay import replay
 from guard.cli.review import review
 from guard.cli.score import score
 from guard.cli.terminal import safe
@@ -40,8 +43,11 @@ def root(
 
 app.command()(fit)
 app.command()(score)
+app.command()(calibrate)
+app.command()(evaluate)
 app.add_typer(detector, name="detector")
 app.add_typer(review, name="review")
+app.command()(replay)
 app.command()(config)
 app.command()(demo)
 

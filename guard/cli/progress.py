@@ -19,10 +19,15 @@ class Bar:
 
     display: Progress
     task: TaskID
+    parts: TaskID
 
     def step(self, what: str) -> None:
         """Say what begins; one more step is behind."""
         self.display.update(self.task, advance=1, description=what)
+
+    def part(self, done: int, total: int) -> None:
+        """Say how much of the step that began last is behind: a second bar, until it is done."""
+        self.display.update(self.parts, completed=done, total=total, visible=done < total)
 
     def reach(self, done: int) -> None:
         """Say how much of the total is behind."""
@@ -34,4 +39,4 @@ def progress_bar(what: str, *, total: int) -> Iterator[Bar]:
     """Show a bar while the block runs, and clear it away after."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as display:
-        yield Bar(display, display.add_task(what, total=total))
+        yield Bar(display, display.add_task(what, total=total), display.add_task("of the rows", visible=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 
@@ -9,12 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from guard.cli.terminal import cell, safe
+from guard.cli.review_request import TEXT_CHARS, feature_columns, features_table, new_table
+from guard.cli.terminal import cell
+from guard.detectors import Explanation
 from guard.inference import Fault
 from guard.journal.log import iso_time
-from guard.journal.reasons import Reasons
+from guard.journal.reasons import OUTLIERS, Reasons
 from guard.journal.records import EntryDetail
-from guard.verdict import Finding
+from guard.verdict import Action, Finding, Kind
 
 __all__ = ["print_entry"]
 
@@ -24,22 +27,29 @@ MAX_INSTANCES = 5
 MAX_FINDINGS = 50
 MAX_REASONS = 50
 
-_TEXT_CHARS = 200
+# A request without half of its features breaks one rule as often.
+MAX_FINDINGS_OF_RULE = 10
 
 
 def print_entry(console: Console, entry: EntryDetail, *, reasons: Reasons | None) -> None:
     """Print everything but the body; `reasons` are None where there is no outlier to explain."""
     console.print(_pairs(_facts(entry)))
-    _print_part(console, "Findings", _findings(entry) if entry.findings else None)
-    if entry.row.n_findings > MAX_FINDINGS:
+    findings = _first_findings(entry)
+    _print_part(console, "Findings", _findings(findings) if findings else None)
+    if entry.row.n_findings > len(findings):
         console.print(
-            Text(f"{entry.row.n_findings - MAX_FINDINGS} more findings; `guard review export` has up to 1000")
+            Text(f"{entry.row.n_findings - len(findings)} more findings; `guard review export` has up to 1000")
         )
     if reasons is not None:
         _print_reasons(console, reasons)
     shown = _instances(entry)
-    _print_part(console, "Instances", _scores(entry, shown) if entry.scores is not None else None)
-    _print_part(console, "Request", _features(entry, shown, reasons) if entry.features is not None else None)
+    _print_part(console, "Instances", _scores(entry, shown, reasons) if entry.scores is not None else None)
+    columns, left = feature_columns(entry, shown)
+    _print_part(
+        console, "Request", features_table(entry, shown, columns, reasons) if entry.features is not None else None
+    )
+    if left:
+        console.print(Text(f"{left} more features are missing"))
     if entry.row.n_instances > len(shown):
         console.print(Text(f"{len(shown)} of {entry.row.n_instances} instances are shown"))
     _print_part(console, "Digests", _pairs(asdict(entry.digests).items()))
@@ -52,13 +62,15 @@ def _print_part(console: Console, title: str, table: Table | None) -> None:
 
 
 def _print_reasons(console: Console, reasons: Reasons) -> None:
-    if reasons.note is not None:
+    faults = reasons.faults
+    if faults or reasons.note is None:
+        _print_part(console, "Reasons", _reasons(faults) if faults else None)
+    else:
         console.print(Text("\nReasons", style="bold"))
+    if len(faults) > MAX_REASONS:
+        console.print(Text(f"{len(faults) - MAX_REASONS} more reasons"))
+    if reasons.note is not None:
         console.print(cell(reasons.note))
-        return
-    _print_part(console, "Reasons", _reasons(reasons.faults))
-    if len(reasons.faults) > MAX_REASONS:
-        console.print(Text(f"{len(reasons.faults) - MAX_REASONS} more reasons"))
 
 
 def _pairs(pairs: Iterable[tuple[str, object]]) -> Table:
@@ -66,7 +78,7 @@ def _pairs(pairs: Iterable[tuple[str, object]]) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs:
-        table.add_row(name, Text("none", style="dim") if value is None else cell(str(value), _TEXT_CHARS))
+        table.add_row(name, Text("none", style="dim") if value is None else cell(str(value), TEXT_CHARS))
     return table
 
 
@@ -93,9 +105,20 @@ def _facts(entry: EntryDetail) -> list[tuple[str, object]]:
     ]
 
 
-def _findings(entry: EntryDetail) -> Table:
-    table = _table("rule", "asks for", "kind", "instance", "feature", "where", "message")
-    for finding in entry.findings[:MAX_FINDINGS]:
+def _first_findings(entry: EntryDetail) -> list[Finding]:
+    """The findings to show: of each rule some."""
+    counts: Counter[str] = Counter()
+    found = []
+    for finding in entry.findings:
+        counts[finding.rule_id] += 1
+        if counts[finding.rule_id] <= MAX_FINDINGS_OF_RULE:
+            found.append(finding)
+    return found[:MAX_FINDINGS]
+
+
+def _findings(findings: Iterable[Finding]) -> Table:
+    table = new_table("rule", "asks for", "kind", "instance", "feature", "where", "message")
+    for finding in findings:
         table.add_row(*_finding_cells(finding))
     return table
 
@@ -105,69 +128,63 @@ def _finding_cells(finding: Finding) -> list[Text]:
     texts = (
         finding.rule_id, finding.action.label, finding.kind, instance, finding.feature, finding.where, finding.message,
     )  # fmt: skip
-    return [cell(text, _TEXT_CHARS) for text in texts]
+    return [cell(text, TEXT_CHARS) for text in texts]
 
 
 def _reasons(faults: list[Fault]) -> Table:
-    table = _table("rule", "instance", "feature", "reason")
+    table = new_table("rule", "instance", "feature", "reason")
     for fault in faults[:MAX_REASONS]:
         texts = (fault.rule, str(fault.instance), fault.feature, fault.detail)
-        table.add_row(*(cell(text, _TEXT_CHARS) for text in texts))
+        table.add_row(*(cell(text, TEXT_CHARS) for text in texts))
     return table
 
 
 def _instances(entry: EntryDetail) -> list[int]:
-    """The instances to show: those with findings, else the one with the lowest p-value."""
-    found = dict.fromkeys(finding.instance for finding in entry.findings if finding.instance is not None)
+    """The instances to show: those with findings, outliers before others, else the one with the lowest p-value."""
+    found = {finding.instance for finding in entry.findings if finding.instance is not None}
     if not found and entry.p_values is not None and entry.p_values.size:
-        found = {int(entry.p_values.argmin()): None}
-    return sorted(found or {0: None} if entry.row.n_instances else ())[:MAX_INSTANCES]
+        found = {int(entry.p_values.argmin())}
+    if not found and entry.row.n_instances:
+        found = {0}
+    outliers = {finding.instance for finding in entry.findings if finding.rule_id in OUTLIERS}
+    return sorted(sorted(found, key=lambda instance: (instance not in outliers, instance))[:MAX_INSTANCES])
 
 
-def _scores(entry: EntryDetail, shown: list[int]) -> Table:
-    table = _table("instance", "score", "p-value")
+def _scores(entry: EntryDetail, shown: list[int], reasons: Reasons | None) -> Table:
+    explained = {instance: reasons.of(instance) for instance in shown} if reasons else {}
+    extra = ("flagged above", "votes in decades, and class") if any(explained.values()) else ()
+    table = new_table("instance", "score", "p-value", *extra)
     for instance in shown:
-        table.add_row(str(instance), _value(entry.scores, instance), _value(entry.p_values, instance))
+        explanation = explained.get(instance)
+        told = [Text(""), Text(_by_contract(entry, instance))] if explanation is None else _explained(explanation)
+        cells = told if extra else []
+        table.add_row(str(instance), _value(entry.scores, instance), _value(entry.p_values, instance), *cells)
     return table
+
+
+def _by_contract(entry: EntryDetail, instance: int) -> str:
+    """What an instance has instead of an explanation."""
+    found = [finding for finding in entry.findings if finding.instance == instance]
+    if not found or any(finding.kind is not Kind.CONTRACT for finding in found):
+        return ""
+    return f"{'refused' if any(finding.action is Action.REJECT for finding in found) else 'found'} by contract"
+
+
+def _explained(explanation: Explanation) -> list[Text]:
+    """The threshold, and what the score is made of, the highest first, with the class that the detector computes."""
+    votes = sorted(explanation.votes.items(), key=lambda vote: -vote[1])
+    told = [f"{name} {vote:.3g}" for name, vote in votes]
+    if explanation.predicted is not None:
+        told.append(f"class {explanation.predicted}")
+    return [Text(f"{explanation.threshold:.6g}"), cell(", ".join(told), TEXT_CHARS)]
 
 
 def _value(values: object, instance: int) -> str:
     return f"{values[instance]:.6g}" if values is not None and instance < len(values) else ""  # type: ignore[index, arg-type]
 
 
-def _features(entry: EntryDetail, shown: list[int], reasons: Reasons | None) -> Table:
-    told = (*entry.findings, *(reasons.faults if reasons else ()))
-    named = {(finding.instance, finding.feature) for finding in told}
-    table = _table("feature", *(f"instance {instance}" for instance in shown))
-    for column, name in enumerate(entry.feature_names):
-        cells = []
-        for instance in shown:
-            marked = (instance, name) in named
-            cells.append(Text(_feature(entry, instance, column), style="bold red" if marked else ""))
-        table.add_row(cell(name), *cells)
-    return table
-
-
-def _feature(entry: EntryDetail, instance: int, column: int) -> str:
-    texts = entry.texts.get(entry.feature_names[column])
-    if texts is not None and instance < len(texts):
-        text = texts[instance]
-        return "missing" if text is None else safe(text, _TEXT_CHARS)
-    if entry.features is None or instance >= len(entry.features):
-        return ""
-    value = float(entry.features[instance, column])
-    return "missing" if value != value else repr(value)  # noqa: PLR0124 - only NaN differs from itself
-
-
 def _labels(entry: EntryDetail) -> Table:
-    table = _table("time", "label", "reviewer", "reason")
+    table = new_table("time", "label", "reviewer", "reason")
     for label in entry.row.labels:
         table.add_row(iso_time(label.time_s), cell(label.label), cell(label.reviewer), cell(label.reason))
-    return table
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
     return table

@@ -11,6 +11,7 @@ import typer
 
 from guard.errors import ConfigError
 from guard.journal.filters import Filters, parse_time
+from guard.journal.reasons import REASONS
 from guard.journal.records import LabelName
 from guard.rules import BY_ID
 from guard.verdict import Action
@@ -53,10 +54,12 @@ MaxPOption = Annotated[float | None, typer.Option("--max-p", help="Entries whose
 
 
 def filters(*, action: ActionName | None, rule: str | None, **others: Any) -> Filters:
-    """Build the filters from the options of a command. Raises ConfigError where the rule isn't one."""
+    """Build the filters from the options of a command. Raises ConfigError where no entry can have the rule."""
     if rule is not None and rule not in BY_ID:
         # An id is four characters: two alike are half of them.
         near = difflib.get_close_matches(rule, BY_ID, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"rules are named as {next(iter(BY_ID))} is"
         raise ConfigError([f"--rule: {rule} is not a rule; {hint}"])
+    if rule in REASONS:
+        raise ConfigError([f"--rule: {rule} is a reason, computed when an entry is read; filter by G501"])
     return Filters(action=None if action is None else Action[action.name], rule=rule, **others)

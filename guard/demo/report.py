@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from guard.demo.promise import most_flags
 from guard.demo.tally import Counts, Outcome, count
 from guard.demo.traffic import TrafficKind
+from guard.detectors.flag_count import most_flags
 from guard.detectors.promise import Promise
 
 __all__ = ["print_attack", "print_entries", "print_next", "print_promise", "traffic_table"]

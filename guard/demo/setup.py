@@ -48,7 +48,7 @@ def prepare(*, workspace: Path, journal: str | None, seed: int) -> Setup:
             "GUARD_JOURNAL": url,
         }
     )
-    n_calibration = load_detector(folder / "detector.onnx").manifest.calibration.n
+    n_calibration = load_detector(folder / "detector.onnx").manifest.calibrations[0].n
     return Setup(
         workspace=workspace,
         journal=url,

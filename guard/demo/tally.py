@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from guard.demo.promise import most_flags
 from guard.demo.traffic import DemoRequest, TrafficKind
+from guard.detectors.flag_count import most_flags
 from guard.detectors.promise import Promise
 
 __all__ = ["Counts", "Outcome", "count", "failures"]

@@ -6,18 +6,19 @@ its digest can be demanded, and what it computes here is compared with what it c
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
 from guard.contract import Contract
-from guard.detectors.manifest import MANIFEST_KEY, Golden, Manifest
+from guard.detectors.manifest import MANIFEST_KEY, TOLERANCE, Calibration, Golden, Manifest
 from guard.detectors.onnx_file import check_onnx
 from guard.errors import DetectorError, ScoringError
 
@@ -26,21 +27,25 @@ __all__ = ["MAX_DETECTOR_BYTES", "Detector", "Scores", "load_detector", "open_de
 # A forest has half a megabyte, the largest calibration table a few; what is much larger isn't a detector.
 MAX_DETECTOR_BYTES = 64 * 2**20
 
-# Of a score, relative: other processors sum float32 in another order.
-TOLERANCE = 1e-4
-
 # onnxruntime's severities: 3 is error. What it has to say comes as an exception.
 LOG_ERRORS_ONLY = 3
 
 _FLOAT32 = np.dtype(np.float32)
 _OUTPUTS = ("score", "p_value")
 
+# An input that may be left out.
+RELATION_WEIGHTS = "relation_weights"
+
 
 class Scores(NamedTuple):
-    """`score`, higher being more anomalous, and conformal `p_value`, lower being so: float32 [N], NaN alike."""
+    """`score`, higher being more anomalous, and conformal `p_value`, lower being so: float32 [N], NaN alike.
+
+    `group` is the place of the calibration that gave the p-value, int64 [N]; None where there is one for all.
+    """
 
     score: npt.NDArray[np.float32]
     p_value: npt.NDArray[np.float32]
+    group: npt.NDArray[np.int64] | None = None
 
 
 class Detector:
@@ -54,7 +59,22 @@ class Detector:
         # The public `run` checks the names at each call, which are fixed here; that takes a tenth of one row's time.
         self._run = _runner(session)
         self._n_features = len(manifest.features)
-        self._parts = [output.name for output in session.get_outputs() if output.name not in _OUTPUTS]
+        self._extra: dict[str, npt.NDArray[np.float32]] = {}
+        self._scored = [*_OUTPUTS, "group"] if len(manifest.calibrations) > 1 else list(_OUTPUTS)
+
+    def without_relations(self, ids: Collection[str]) -> Self:
+        """Give the same detector with these mined relations counting nothing; raises KeyError for an unknown one."""
+        relations = self.manifest.relations
+        unknown = set(ids) - {card.id for card in relations}
+        if unknown:
+            raise KeyError(*sorted(unknown))
+        if not ids:
+            return self
+        kept = self._extra.get(RELATION_WEIGHTS, np.array([[card.decades] for card in relations], dtype=np.float32))
+        weights = np.where([[card.id in ids] for card in relations], np.float32(0), kept)
+        found = copy.copy(self)
+        found._extra = {RELATION_WEIGHTS: weights}  # noqa: SLF001 - of the same class
+        return found
 
     def score(self, X: npt.ArrayLike) -> Scores:
         """Score raw rows, array-like [N, d] in the manifest's order.
@@ -63,22 +83,49 @@ class Detector:
         had one gives a NaN score. Raises DetectorError where the shape doesn't fit, ScoringError where the runtime
         fails.
         """
-        score, p_value = self._compute(_OUTPUTS, X)
-        return Scores(score[:, 0], p_value[:, 0])
+        found = self._compute(self._scored, X)
+        return Scores(found[0][:, 0], found[1][:, 0], *found[2:])
 
     def parts(self, X: npt.ArrayLike) -> Mapping[str, npt.NDArray[np.float32]]:
-        """What the score is made of, float32 [N] each: `forest`, and where there are such features `range`, `unseen`.
+        """What the score is made of, float32 [N] each, as the manifest's `parts` name and describe them.
 
-        `forest` is what scikit-learn calls `-score_samples`; `range` the distance beyond the nearest bound in
-        widths of the range, 0 or less inside; `unseen` the number of unseen categories. The raw row is as in `score`.
+        `near_*` are mean distances to the nearest prototypes in a scaling; `forest` is the binary logarithm of the
+        isolation forest's score; `class_doubt` is minus the logarithm of the predicted class's probability by another
+        forest, `class_distance` the logarithm of the squared distance to the class. Two are above 0 where they found
+        something: `unseen`, the number of unseen categories less a half, and `relations`, the decades of those broken
+        less a hundredth. The raw row is as in `score`.
         """
-        return {name: part[:, 0] for name, part in zip(self._parts, self._compute(self._parts, X), strict=True)}
+        (columns,) = self._compute(["parts"], X)
+        return {card.name: columns[:, place] for place, card in enumerate(self.manifest.parts)}
+
+    def broken(self, X: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Which of the manifest's relations each raw row breaks, bool [N, r]."""
+        if not self.manifest.relations:
+            return np.zeros((len(np.asarray(X)), 0), dtype=np.bool_)
+        (found,) = self._compute(["broken"], X)
+        return np.asarray(found > 0)
+
+    def classes(self, X: npt.ArrayLike) -> npt.NDArray[np.int64] | None:
+        """The class that the protected model predicts for each raw row, int64 [N], as a place in the manifest's names.
+
+        None where the detector knows no classes.
+        """
+        if self.manifest.classes is None:
+            return None
+        (found,) = self._compute(["class"], X)
+        return np.asarray(found)
+
+    def nearest(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """The clean row that is most like each raw row, as far as the detector keeps them: float32 [N, d]."""
+        places, rows = self._compute(["places", "rows"], X)
+        nearest: npt.NDArray[np.float32] = rows[places[:, -1, 0]]
+        return nearest
 
     def contract(self) -> Contract:
         """What a request must keep: features, types, nullability as fitting found them, and what was declared then."""
         return self.manifest.to_contract()
 
-    def _compute(self, outputs: tuple[str, ...] | list[str], X: npt.ArrayLike) -> list[npt.NDArray[np.float32]]:
+    def _compute(self, outputs: list[str], X: npt.ArrayLike) -> list[npt.NDArray[Any]]:
         rows = X if type(X) is np.ndarray and X.dtype is _FLOAT32 else _as_float32(X)
         shape = rows.shape
         if len(shape) != 2 or shape[1] != self._n_features:
@@ -87,7 +134,7 @@ class Detector:
                 f"expected (N, {self._n_features})"
             )
         try:
-            results: list[npt.NDArray[np.float32]] = self._run(outputs, {"x": rows}, None)
+            results: list[npt.NDArray[Any]] = self._run(outputs, {"x": rows, **self._extra}, None)
         except Exception as error:
             raise ScoringError(f"onnxruntime failed on {len(rows)} rows: {type(error).__name__}") from error
         return results
@@ -166,7 +213,8 @@ def _check_interface(session: ort.InferenceSession, manifest: Manifest, source: 
     wanted = [("x", "tensor(float)", [len(manifest.features)])]
     if inputs != wanted:
         raise DetectorError(f"{source}: the graph takes {inputs}; by its manifest it should take {wanted}")
-    missing = set(_OUTPUTS) - {put.name for put in session.get_outputs()}
+    wanted_outputs = {*_OUTPUTS, "parts", "places", "rows", *(["group"] if len(manifest.calibrations) > 1 else [])}
+    missing = wanted_outputs - {put.name for put in session.get_outputs()}
     if missing:
         raise DetectorError(f"{source}: the graph has no output {' and no '.join(sorted(missing))}; fit it again")
 
@@ -184,20 +232,27 @@ def _self_test(detector: Detector, source: str) -> None:
     if wrong_width:
         raise DetectorError(f"{source}: golden vectors don't fit the features; fit the detector again")
     rows = np.array([[math.nan if value is None else value for value in vector.x] for vector in golden])
-    found = detector.score(rows)
-    for place, (vector, score, p_value) in enumerate(zip(golden, *found, strict=True)):
-        if not _agrees(vector, float(score), float(p_value), detector.manifest):
+    try:
+        found = detector.score(rows)
+    except ScoringError as error:
+        raise DetectorError(f"{source}: the self-test failed: {error}; fit it again") from error
+    calibrations = detector.manifest.calibrations
+    if found.group is not None and not ((found.group >= 0) & (found.group < len(calibrations))).all():
+        raise DetectorError(f"{source}: the graph names a group that the manifest hasn't; fit it again")
+    for place, (vector, score, p_value) in enumerate(zip(golden, found.score, found.p_value, strict=True)):
+        calibration = calibrations[0 if found.group is None else int(found.group[place])]
+        if not _agrees(vector, float(score), float(p_value), calibration):
             raise DetectorError(
                 f"{source}: the self-test failed: golden vector {place} scores {score:.6g} with p = {p_value:.6g}, "
                 f"where fitting computed {vector.score} with p = {vector.p_value}; fit it again on this kind of machine"
             )
 
 
-def _agrees(expected: Golden, score: float, p_value: float, manifest: Manifest) -> bool:
+def _agrees(expected: Golden, score: float, p_value: float, calibration: Calibration) -> bool:
     if expected.score is None:
         return math.isnan(score) and math.isnan(p_value)
     room = TOLERANCE * max(1.0, abs(expected.score))
-    least, most = manifest.calibration.p_value([expected.score + room, expected.score - room]).tolist()
+    least, most = calibration.p_value([expected.score + room, expected.score - room]).tolist()
     return (
         abs(score - expected.score) <= room
         and least * (1 - TOLERANCE) - 1e-30 <= p_value <= most * (1 + TOLERANCE) + 1e-30

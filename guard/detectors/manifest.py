@@ -10,29 +10,44 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from guard.contract import Contract, Feature, FeatureType, merge, parse_contract
+from guard.detectors.classes import ClassCard
+from guard.detectors.options import FitOptions, Recalibration
 from guard.detectors.promise import Promise
+from guard.detectors.relations import RelationCard
 from guard.errors import DetectorError
 
 __all__ = [
     "FORMAT",
     "MANIFEST_KEY",
+    "QUANTILE_LEVELS",
+    "TOLERANCE",
     "Calibration",
     "FeatureCard",
     "ForestCard",
     "Golden",
     "Manifest",
+    "PartCard",
+    "SpaceCard",
     "Split",
     "Tail",
     "Versions",
-    "Weights",
 ]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised whenever an older guard would misread the file."""
 
 MANIFEST_KEY = "guard.manifest"
 
+QUANTILE_LEVELS: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+"""The shares of the fit rows that lie at or below a feature's `quantiles`."""
+
 Floats = npt.NDArray[np.float64]
+
+# Of a score, relative, of 1 at least: other processors, and batches of another size, sum float32 in another order.
+TOLERANCE = 1e-4
+
+TAIL_STEP, TAIL_STEPS = 16, 16 * 62
+"""Of the tail: steps to a factor of e, each 6 %, and how many in all; the last is below 1e-26."""
 
 
 class _Part(BaseModel):
@@ -44,6 +59,8 @@ class FeatureCard(_Part):
 
     `categories` stand in the order of their codes, the rarest first, with `counts` beside them.
     `missing` counts fit rows without a value. A string feature is carried along and never scored.
+    `quantiles`, at QUANTILE_LEVELS, are values that fit rows have, of a private detector too; none where none are
+    known.
     """
 
     name: str
@@ -54,6 +71,7 @@ class FeatureCard(_Part):
     minimum: float | None = None
     maximum: float | None = None
     median: float | None = None
+    quantiles: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
 
@@ -78,18 +96,32 @@ class ForestCard(_Part):
     max_samples: int
 
 
-class Weights(_Part):
-    """How the parts of the score become decades of rarity, learned from the select rows.
+class SpaceCard(_Part):
+    """One scaling in which the distance to the nearest prototypes is taken.
 
-    forest: `1 + (s - forest_start) / (forest_scale ln 10)`; range: `range_base + r / (range_scale ln 10)` where
-    r > 0 widths; unseen: `unseen_step` per unseen category.
+    `columns` counts what is encoded, `directions` what that is projected to, None where it isn't.
     """
 
-    forest_start: float
-    forest_scale: float
-    range_base: float
-    range_scale: float
-    unseen_step: float
+    name: str
+    prototypes: int
+    columns: int
+    directions: int | None = None
+
+
+class PartCard(_Part):
+    """How one part of the score becomes decades of rarity, learned from the select rows, for each group of classes.
+
+    `base + (s - start) / (scale ln 10)`; where `one_sided`, `start` is 0 and s at most 0 is no evidence. The parts of
+    one vote are averaged; one `on_top` counts on top of the highest other vote. The score is the highest vote.
+    """
+
+    name: str
+    vote: str
+    base: float
+    start: tuple[float, ...]
+    scale: tuple[float, ...]
+    one_sided: bool = False
+    on_top: bool = False
 
 
 class Tail(_Part):
@@ -103,6 +135,12 @@ class Tail(_Part):
     scale: float
     shape: float
     exceedances: int
+
+    def reach(self, factors: Floats) -> Floats:
+        """The scores at which the tail has fallen to these factors of 1 / (n + 1)."""
+        if self.shape == 0:
+            return self.start - self.scale * np.log(factors)
+        return self.start + self.scale * np.expm1(-self.shape * np.log(factors)) / self.shape
 
 
 class Calibration(_Part):
@@ -126,18 +164,31 @@ class Calibration(_Part):
         """What the calibration rows promise at each rate that was asked for at fitting."""
         return tuple(Promise(rate, self.n, self.confidence) for rate in self.rates)
 
+    def table(self) -> tuple[npt.NDArray[np.float32], Floats]:
+        """Ascending thresholds, float32 [t], and p-values [t + 1]: the first for scores up to the first, and so on.
+
+        A score within TOLERANCE above a calibration score counts as high as it: one row scored alone, or elsewhere, is
+        rounded otherwise than in the batch that calibrated, and ties must stay ties. The tail is a stair that is
+        nowhere below the fitted curve, TAIL_STEP steps to a factor of e.
+        """
+        above = np.array([self.n, *self.above], dtype=np.float64)
+        factors = np.exp(-np.arange(1, TAIL_STEPS + 1) / TAIL_STEP)
+        ends = np.array(self.tail.reach(factors)).astype(np.float32)
+        kept = ends < np.finfo(np.float32).max
+        least = (1 + above[-1]) / (self.n + 1)
+        scores = np.array(self.scores)
+        tied = (scores + TOLERANCE * np.maximum(1.0, np.abs(scores))).astype(np.float32)
+        # A score between two ends has the p-value of the nearer one, and beyond the last the last one's.
+        return (
+            np.concatenate([tied, np.maximum(ends[kept], tied[-1])]),
+            np.concatenate([(1 + above) / (self.n + 1), least * factors[kept]]),
+        )
+
     def p_value(self, scores: npt.ArrayLike) -> Floats:
         """Compute what the graph should give for outlier scores, float64 of the same shape; NaN for NaN."""
         given = np.asarray(scores, dtype=np.float64)
-        above = np.concatenate([[self.n], np.asarray(self.above, dtype=np.float64)])
-        p = (1 + above[np.searchsorted(np.asarray(self.scores), given)]) / (self.n + 1)
-        return np.where(np.isnan(given), np.nan, p * self._survival(given))
-
-    def _survival(self, scores: Floats) -> Floats:
-        beyond = np.maximum(scores - self.tail.start, 0) / self.tail.scale
-        if self.tail.shape == 0:
-            return np.asarray(np.exp(-beyond))
-        return np.asarray((1 + self.tail.shape * beyond) ** (-1 / self.tail.shape))
+        thresholds, p_values = self.table()
+        return np.where(np.isnan(given), np.nan, p_values[np.searchsorted(thresholds.astype(np.float64), given)])
 
 
 class Versions(_Part):
@@ -163,13 +214,17 @@ class Golden(_Part):
 class Manifest(_Part):
     """All that a detector knows of itself; the features stand in the order of the graph's input."""
 
-    format: Literal[1]
+    format: Literal[2]
     features: tuple[FeatureCard, ...]
     split: Split
-    seed: int
+    options: FitOptions
     forest: ForestCard
-    weights: Weights
-    calibration: Calibration
+    spaces: tuple[SpaceCard, ...]
+    parts: tuple[PartCard, ...]
+    relations: tuple[RelationCard, ...]
+    classes: ClassCard | None
+    calibrations: tuple[Calibration, ...]
+    recalibration: Recalibration | None = None
     training_sha256: str
     versions: Versions
     contract: str | None

@@ -3,8 +3,9 @@
 Threat model. Whoever can put a detector file before guard (a bucket, a pull request, a shared volume) must not
 thereby read other files (external data), run other code (custom operators, which come from other libraries under
 other domains), or keep the runtime busy (loops, subgraphs, functions). What is allowed is listed: operators, and
-protobuf fields; anything else is refused. Out of scope: faults in the runtime's own parser and kernels, and a file
-that is well formed and simply detects nothing: against that, demand its sha256.
+protobuf fields; anything else is refused. Out of scope, and a reason to demand the file's sha256: faults in the
+runtime's own parser and kernels, memory (a few broadcasts or concatenations multiply a small tensor, at loading
+already), and a file that is well formed and simply detects nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +20,24 @@ __all__ = ["DOMAINS", "OPERATORS", "check_onnx"]
 DOMAINS = frozenset({b"", b"ai.onnx", b"ai.onnx.ml"})
 
 OPERATORS = frozenset(
-    b"Abs Add Clip Exp IsNaN LeakyRelu Max Min Mul Pow ReduceMax Sub TreeEnsembleRegressor Where".split()
+    # Element by element.
+    b"Abs Add And Cast Ceil Clip Div Elu Equal Erf Exp Floor Greater GreaterOrEqual HardSigmoid Identity IsInf IsNaN "
+    b"LeakyRelu Less LessOrEqual Log Max Mean Min Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu Sigmoid Sign "
+    b"Softplus Softsign Sqrt Sub Sum Tanh ThresholdedRelu Where Xor "
+    # Over an axis, or with a matrix.
+    b"ArgMax ArgMin BatchNormalization Gemm LayerNormalization LogSoftmax LpNormalization MatMul ReduceL1 ReduceL2 "
+    b"ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Softmax TopK "
+    # Moving values about.
+    b"ArrayFeatureExtractor Concat Flatten Gather GatherElements Reshape Shape Slice Split Squeeze Transpose Unsqueeze "
+    # Of ai.onnx.ml.
+    b"Binarizer FeatureVectorizer Imputer LinearClassifier LinearRegressor Normalizer SVMClassifier SVMRegressor "
+    b"Scaler TreeEnsembleClassifier TreeEnsembleRegressor".split()
 )
-"""What guard's own detectors are made of."""
+"""What guard's own detectors are made of, and the classifiers that may stand in them.
+
+Each computes its outputs from its inputs alone: no subgraph, state, randomness, text or file; and none makes a tensor
+of a size that a value says, as Expand, Tile, Range, Pad and ConstantOfShape do.
+"""
 
 
 class _Message(NamedTuple):

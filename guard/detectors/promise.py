@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 __all__ = [
+    "CROWD_SHARE",
     "Promise",
     "calibration_rows_needed",
     "crowd_rank",
@@ -117,13 +118,15 @@ class Promise:
         """The calibration rows that would carry it."""
         return calibration_rows_needed(self.fpr, self.confidence)
 
-    def describe(self) -> str:
-        """Say it in one sentence."""
+    def describe(self, *, approximate: bool = False) -> str:
+        """Say it in one sentence; `approximate` for a cross-fitted detector, of which it holds only about."""
         if not self.carried:
             return f"not carried by {self.n_calibration} calibration rows, so nothing is promised; {self.needed} would"
         upper = upper_rate(self.n_calibration, self.k)
-        n_ranks = self.n_calibration + 1
-        text = f"a clean row is flagged with probability {self.mean:.3%} (k = {self.k} of n + 1 = {n_ranks})"
+        about, n_ranks = "about " * approximate, self.n_calibration + 1
+        text = f"a clean row is flagged with probability {about}{self.mean:.3%} (k = {self.k} of n + 1 = {n_ranks})"
+        if approximate:
+            return f"{text}, since each row both fitted and calibrated"
         sure = f"; at most {self.fpr:.3%} with confidence {self.confidence:g}" if self.confidence is not None else ""
         return f"{text}{sure}; given these calibration rows, below {upper:.3%} with probability 95 %"
 

@@ -2,12 +2,15 @@
 
 from guard.rules.catalogue import BY_ID, RULES, rules_digest
 from guard.rules.evaluation import MOST_FINDINGS, evaluate, is_clean_row, to_finding, to_findings
-from guard.rules.exclusions import DisabledRules
+from guard.rules.evidence import MINED_RELATION
+from guard.rules.exclusions import NONE_DISABLED, DisabledRules
 from guard.rules.rule import Broken, Rule
 
 __all__ = [
     "BY_ID",
+    "MINED_RELATION",
     "MOST_FINDINGS",
+    "NONE_DISABLED",
     "RULES",
     "Broken",
     "DisabledRules",

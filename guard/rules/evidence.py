@@ -8,7 +8,9 @@ from __future__ import annotations
 from guard.rules.rule import Rule
 from guard.verdict import Action, Kind
 
-__all__ = ["EVIDENCE_RULES"]
+__all__ = ["EVIDENCE_RULES", "MINED_RELATION"]
+
+MINED_RELATION = "G513"
 
 # MITRE ATLAS: evade AI model, craft adversarial data; OWASP: input manipulation
 TAGS = ("AML.T0015", "AML.T0043", "ML01:2023")
@@ -72,6 +74,27 @@ EVIDENCE_RULES: tuple[Rule, ...] = (
         Action.ALLOW,
         "unseen category",
         "A reason for an outlier: a category that no clean instance had.",
+        PERTURBATIONS,
+    ),
+    _rule(
+        MINED_RELATION,
+        Action.ALLOW,
+        "mined relation broken",
+        "A reason for an outlier: a relation between features that held in the clean instances doesn't.",
+        PERTURBATIONS,
+    ),
+    _rule(
+        "G514",
+        Action.ALLOW,
+        "unusual value",
+        "A reason for an outlier: with a usual value of the feature, the instance would be less unusual.",
+        PERTURBATIONS,
+    ),
+    _rule(
+        "G515",
+        Action.ALLOW,
+        "no single feature",
+        "A reason for an outlier: no feature alone makes the instance unusual; their combination does.",
         PERTURBATIONS,
     ),
 )

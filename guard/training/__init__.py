@@ -1,7 +1,7 @@
 """Fitting a detector: the only part of guard that needs scikit-learn and onnx."""
 
-from guard.training.data import Dataset, Selection
-from guard.training.files import read_dataset
+from guard.training.data import Dataset, Selection, Source
 from guard.training.fit import FittedDetector, fit_detector
+from guard.training.sources import open_source
 
-__all__ = ["Dataset", "FittedDetector", "Selection", "fit_detector", "read_dataset"]
+__all__ = ["Dataset", "FittedDetector", "Selection", "Source", "fit_detector", "open_source"]

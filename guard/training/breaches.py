@@ -5,7 +5,7 @@ The promise is about evidence: a clean row that the contract refuses is counted 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from guard.rules import RULES
 from guard.training.data import Column, Dataset
 from guard.verdict import Kind
 
-__all__ = ["MOST_CHECKED", "Breaches", "find_breaches"]
+__all__ = ["MOST_CHECKED", "Breaches", "checked_rows", "find_breaches"]
 
 # Enough for the share of refused rows within half a percent; checking them takes well below a second.
 MOST_CHECKED = 50_000
@@ -47,11 +47,14 @@ class Breaches(NamedTuple):
         )
 
 
-def find_breaches(dataset: Dataset, contract: Contract) -> Breaches:
-    """Check the rows, or MOST_CHECKED of them spread evenly, against a contract whose features are the columns."""
-    n_checked = min(dataset.n_rows, MOST_CHECKED)
-    rows = np.linspace(0, dataset.n_rows - 1, n_checked).astype(np.intp)
-    table = _table(dataset.columns, rows, contract)
+def checked_rows(n: int) -> npt.NDArray[np.intp]:
+    """Which of n rows are checked: all, or MOST_CHECKED of them spread evenly."""
+    return np.linspace(0, n - 1, min(n, MOST_CHECKED)).astype(np.intp)
+
+
+def find_breaches(dataset: Dataset, contract: Contract, *, sampled: bool = False) -> Breaches:
+    """Check rows, which may be a sample, against a contract whose features are the columns."""
+    table = _table(dataset, contract)
     broken: dict[str, BoolArray] = {}
     for rule in RULES:
         if rule.kind is Kind.CONTRACT and rule.check is not None:
@@ -62,21 +65,19 @@ def find_breaches(dataset: Dataset, contract: Contract) -> Breaches:
         if feature.type is FeatureType.BOOLEAN:
             # Serving finds this while it reads the request, by the type: no rule checks it in a table.
             _add(broken, feature.name, ~(np.isin(table.values[:, place], (0, 1)) | np.isnan(table.values[:, place])))
-    any_broken = np.logical_or.reduce([np.zeros(n_checked, dtype=np.bool_), *broken.values()])
+    any_broken = np.logical_or.reduce([np.zeros(dataset.n_rows, dtype=np.bool_), *broken.values()])
     by_name = {name: count for name, mask in broken.items() if (count := int(mask.sum()))}
-    return Breaches(int(any_broken.sum()), n_checked, by_name, sampled=n_checked < dataset.n_rows)
+    return Breaches(int(any_broken.sum()), dataset.n_rows, by_name, sampled)
 
 
 def _add(broken: dict[str, BoolArray], name: str, mask: BoolArray) -> None:
     broken[name] = broken[name] | mask if name in broken else mask
 
 
-def _table(columns: Sequence[Column], rows: npt.NDArray[np.intp], contract: Contract) -> Table:
+def _table(dataset: Dataset, contract: Contract) -> Table:
     """Build what serving would read; from the columns, since the raw matrix has lost digits to float32."""
-    values = np.stack([_values(column)[rows] for column in columns], axis=1)
-    texts = {
-        column.name: [column.texts[row] for row in rows.tolist()] for column in columns if column.texts is not None
-    }
+    values = np.stack([_values(column) for column in dataset.columns], axis=1)
+    texts = {column.name: column.texts for column in dataset.columns if column.texts is not None}
     return Table(contract, values, texts)
 
 

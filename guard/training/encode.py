@@ -7,57 +7,50 @@ with frequency, so every split of that column is a split of the codes.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from guard.detectors.manifest import FeatureCard
-from guard.errors import TrainingError
+from guard.detectors.manifest import QUANTILE_LEVELS, FeatureCard
 from guard.training.data import Column, Dataset
 from guard.training.split import Indices
+from guard.training.survey import Survey
 
-__all__ = ["ForestColumn", "describe", "forest_columns", "forest_matrix", "raw_matrix"]
+__all__ = ["ForestColumn", "describe", "forest_columns", "forest_matrix", "quantiles", "raw_matrix", "with_medians"]
 
 Matrix = npt.NDArray[np.float32]
 
 
-def describe(dataset: Dataset, *, fit: Indices, nullable: frozenset[str] = frozenset()) -> tuple[FeatureCard, ...]:
+def describe(dataset: Dataset, *, fit: Indices, nullable: Collection[str] = ()) -> tuple[FeatureCard, ...]:
     """Describe each feature by the fit rows; whether a value may be missing, by all rows, or as declared."""
-    return tuple(_describe(column, fit, nullable) for column in dataset.columns)
+    survey, mask = Survey(), np.zeros(dataset.n_rows, dtype=np.bool_)
+    mask[fit] = True
+    survey.add(dataset, fit=mask)
+    cards = survey.cards(nullable)
+    return with_medians(cards, raw_matrix(dataset, cards)[fit])
 
 
-def _describe(column: Column, fit: Indices, nullable: frozenset[str]) -> FeatureCard:
-    missing = column.missing
-    if missing[fit].all() and column.type != "string":
-        raise TrainingError(f"column {column.name!r} has no value in the rows that fit; leave it out with --drop")
-    card = FeatureCard(
-        name=column.name,
-        type=column.type.value,
-        nullable=bool(missing.any()) or column.name in nullable,
-        missing=int(missing[fit].sum()),
-    )
-    if column.type == "string":
+def with_medians(cards: tuple[FeatureCard, ...], fit_rows: Matrix) -> tuple[FeatureCard, ...]:
+    """Add medians and quantiles of raw fit rows, float32 [N, d]; the minimum where these lack a value others have."""
+    return tuple(_with_median(card, fit_rows[:, place]) for place, card in enumerate(cards))
+
+
+def _with_median(card: FeatureCard, values: Matrix) -> FeatureCard:
+    if not card.is_numeric:
         return card
-    return _with_categories(card, column, fit) if column.values is None else _with_range(card, column.values[fit])
+    present = values[~np.isnan(values)].astype(np.float64)
+    median = float(np.float32(np.median(present))) if len(present) else card.minimum
+    return card.model_copy(update={"median": median, "quantiles": quantiles(values)})
 
 
-def _with_categories(card: FeatureCard, column: Column, fit: Indices) -> FeatureCard:
-    texts = column.texts or []
-    counts = Counter(text for row in fit if (text := texts[row]) is not None)
-    ordered = sorted(counts, key=lambda text: (counts[text], text))
-    update = {"categories": tuple(ordered), "counts": tuple(counts[text] for text in ordered)}
-    return card.model_copy(update=update | {"constant": len(ordered) == 1})
-
-
-def _with_range(card: FeatureCard, values: npt.NDArray[np.float64]) -> FeatureCard:
-    # As float32, since that is what the graph compares with.
-    present = values[~np.isnan(values)].astype(np.float32)
-    lowest, highest = float(present.min()), float(present.max())
-    median = float(np.float32(np.median(present.astype(np.float64))))
-    update = {"minimum": lowest, "maximum": highest, "median": median, "constant": lowest == highest}
-    return card.model_copy(update=update)
+def quantiles(values: Matrix) -> tuple[float, ...]:
+    """The values, float32 [N], at QUANTILE_LEVELS: each one that is there; none where all are missing."""
+    present = values[~np.isnan(values)]
+    if not len(present):
+        return ()
+    return tuple(np.quantile(present, QUANTILE_LEVELS, method="inverted_cdf").astype(np.float64).tolist())
 
 
 def raw_matrix(dataset: Dataset, cards: tuple[FeatureCard, ...]) -> Matrix:
@@ -79,12 +72,15 @@ class ForestColumn(NamedTuple):
     """A column that the forest splits: the feature it comes from, what is put for a missing value, and how it reads.
 
     `frequencies` are the logarithms of a category's frequencies by code, float32, ascending; empty for numbers.
+    `unseen` is what an unseen category reads as: rarer than the rarest. `nullable` is the feature's.
     """
 
     feature: int
     kind: Literal["value", "missing"]
     fill: float
     frequencies: Matrix
+    unseen: float = 0.0
+    nullable: bool = True
 
 
 def forest_columns(cards: tuple[FeatureCard, ...], fit_rows: Matrix) -> tuple[ForestColumn, ...]:
@@ -103,25 +99,29 @@ def forest_columns(cards: tuple[FeatureCard, ...], fit_rows: Matrix) -> tuple[Fo
 
 def _value_column(place: int, card: FeatureCard, rows: Matrix) -> ForestColumn:
     if card.type != "category":
-        return ForestColumn(place, "value", card.median or 0.0, np.empty(0, dtype=np.float32))
-    frequencies = np.log(np.array(card.counts) / len(rows)).astype(np.float32)
-    present = rows[~np.isnan(rows)].astype(np.intp)
-    fill = float(np.float32(np.median(frequencies[present].astype(np.float64))))
-    return ForestColumn(place, "value", fill, frequencies)
+        nothing = np.empty(0, dtype=np.float32)
+        return ForestColumn(place, "value", card.median or 0.0, nothing, nullable=card.nullable)
+    # The rows may be a sample; the counts are of all.
+    n_fit = sum(card.counts) + card.missing
+    frequencies = np.log(np.array(card.counts) / n_fit).astype(np.float32)
+    present = frequencies[rows[~np.isnan(rows)].astype(np.intp)]
+    # A category so rare that none of a sample has one is filled like any: by one that there is.
+    fill = float(np.float32(np.median((present if len(present) else frequencies).astype(np.float64))))
+    return ForestColumn(place, "value", fill, frequencies, float(np.float32(-np.log(n_fit + 1))))
 
 
-def forest_matrix(rows: Matrix, columns: tuple[ForestColumn, ...], *, n_fit: int) -> Matrix:
+def forest_matrix(rows: Matrix, columns: tuple[ForestColumn, ...]) -> Matrix:
     """Encode raw rows float32 [N, d] as the forest sees them, float32 [N, number of columns]."""
-    return np.stack([_encode(rows[:, column.feature], column, n_fit) for column in columns], axis=1)
+    return np.stack([_encode(rows[:, column.feature], column) for column in columns], axis=1)
 
 
-def _encode(values: Matrix, column: ForestColumn, n_fit: int) -> Matrix:
+def _encode(values: Matrix, column: ForestColumn) -> Matrix:
     missing = np.isnan(values)
     if column.kind == "missing":
         return missing.astype(np.float32)
     filled = np.where(missing, 0, values).astype(np.float32)
     if len(column.frequencies):
-        table = np.append(column.frequencies, np.float32(-np.log(n_fit + 1)))
-        # Code -1, the unseen, is the last of the table: rarer than the rarest.
+        table = np.append(column.frequencies, np.float32(column.unseen))
+        # Code -1, the unseen, is the last of the table.
         filled = table[filled.astype(np.intp)]
     return np.where(missing, np.float32(column.fill), filled)

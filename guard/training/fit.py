@@ -3,60 +3,57 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from guard.contract import Contract, FeatureType, parse_contract
-from guard.detectors.detector import open_session
-from guard.detectors.manifest import FORMAT, Calibration, FeatureCard, Golden, Manifest, Split, Weights
+from guard.detectors.detector import MAX_DETECTOR_BYTES
+from guard.detectors.manifest import FORMAT, Calibration, Golden, Manifest, PartCard, Split
+from guard.detectors.options import FitOptions
 from guard.detectors.promise import Promise
 from guard.errors import TrainingError
-from guard.training.breaches import Breaches, find_breaches
+from guard.training.breaches import Breaches
 from guard.training.calibrate import calibrate, weigh
-from guard.training.data import Dataset, Selection, from_array, from_frame
-from guard.training.encode import describe, forest_columns, forest_matrix, raw_matrix
-from guard.training.forest import FoldedForest, fit_forest, fold
+from guard.training.classes import predict
+from guard.training.concerns import concerns_of_fit, rows_in_all
+from guard.training.crossfit import cross_fit, with_ranges_of
+from guard.training.data import Selection
+from guard.training.drift import Drift
+from guard.training.gather import Gathered, gather
 from guard.training.golden import golden_rows, golden_vectors
-from guard.training.graph import build_graph
-from guard.training.provenance import duplicates, training_digest, versions
-from guard.training.split import Shares, rows_needed, split_rows
+from guard.training.graph import Learned, build_graph, votes_of
+from guard.training.learn import Rows, is_fresh, learn, run
+from guard.training.predicted import find_classes
+from guard.training.provenance import versions
+from guard.training.sources import to_source
+from guard.training.split import MOST_CALIBRATE, share_sizes
+from guard.training.write import write_whole
 
 __all__ = ["DEFAULT_RATES", "STEPS", "FittedDetector", "fit_detector"]
 
 DEFAULT_RATES = (0.01, 0.001)
 
-STEPS = ("reading the rows", "growing the forest", "weighing its parts", "calibrating", "testing")
+STEPS = ("reading the rows", "learning", "weighing the parts", "calibrating", "testing")
 """What `on_step` is told, in order."""
 
 # Below, the select rows are too few to choose anything on.
-LEAST_ROWS = 40
+LEAST_ROWS, LEAST_CROSS_FITTED = 40, 20
 
 Matrix = npt.NDArray[np.float32]
-
-
-class _Learned(NamedTuple):
-    """What the fit and the select rows taught."""
-
-    features: tuple[FeatureCard, ...]
-    forest: FoldedForest
-    weights: Weights
-
-    def graph(self, *, calibration: Calibration | None = None, manifest: Manifest | None = None) -> bytes:
-        """Give the graph that scores, and with a calibration gives p-values."""
-        return build_graph(self.features, self.forest, weights=self.weights, calibration=calibration, manifest=manifest)
+Groups = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class FittedDetector:
     """A detector's bytes, and what is worth telling of the rows that it was fitted to.
 
-    `breaches` are of the declared contract, None without one.
+    `breaches` are of the declared contract, None without one. `measured` is, of a cross-fitted one, the share of
+    rows of each fold that those of the others would flag at the highest rate. `select` are the raw select rows.
     """
 
     content: bytes
@@ -64,6 +61,20 @@ class FittedDetector:
     duplicates: int
     missing: dict[str, int]
     breaches: Breaches | None = None
+    drift: tuple[Drift, ...] = ()
+    measured: float | None = None
+    select: Matrix | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """What gives reason to doubt the promise, a sentence each."""
+        return concerns_of_fit(
+            self.manifest,
+            duplicates=self.duplicates,
+            missing=self.missing,
+            breaches=self.breaches,
+            drifts=self.drift,
+        )
 
     @property
     def digest(self) -> str:
@@ -72,13 +83,7 @@ class FittedDetector:
 
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""
-        target = Path(path)
-        partial = target.with_name(f"{target.name}.partial")
-        try:
-            partial.write_bytes(self.content)
-            os.replace(partial, target)  # noqa: PTH105 - atomic, and overwrites on every system
-        except OSError as error:
-            raise TrainingError(f"{target} can't be written: {error.strerror}") from None
+        write_whole(Path(path), self.content)
 
 
 def fit_detector(
@@ -87,113 +92,166 @@ def fit_detector(
     names: Sequence[str] | None = None,
     categorical: Collection[str] = (),
     drop: Collection[str] = (),
+    predictions: str | None = None,
+    model: str | Path | bytes | None = None,
     contract: str | None = None,
     seed: int = 0,
     rates: Sequence[float] = DEFAULT_RATES,
     confidence: float | None = None,
     strict: bool = False,
+    rows: Literal["clean", "contaminated"] = "clean",
+    cross_fitted: bool = False,
+    private: bool = False,
     on_step: Callable[[str], None] = lambda _: None,
+    on_rows: Callable[[int, int], None] = lambda *_: None,
 ) -> FittedDetector:
-    """Fit a detector to clean rows: an array [n, d], a polars DataFrame, or a Dataset whose columns are all features.
+    """Fit a detector to clean rows: an array [n, d], a polars DataFrame, a Dataset or a Source of features alone.
 
     `names` are an array's. `contract` is TOML text, kept in the file; it also says which columns are categories or
     texts, and which may be null. `rates` are false-positive rates, the highest being the one to flag at: rows too
     few to carry it raise TrainingError; with `strict`, too few for any of them, and rows that break the contract.
+    `predictions` names the column with the class that the protected model predicted, which is no feature; `model` is
+    the model's ONNX file instead. `rows` are "contaminated" where some may be what the detector is to find. With
+    `cross_fitted` all rows both fit and calibrate, in turns, and nothing is promised exactly; with `private` no
+    fit row is kept, only means of several. `on_rows` is told how many rows have been read, and of how many.
     """
     declared = parse_contract(contract, source="the contract") if contract is not None else None
-    dataset = data if isinstance(data, Dataset) else _take(data, names, select(declared, categorical, drop))
-    asked = tuple(sorted({float(rate) for rate in rates}, reverse=True))
-    _check_rates(asked, confidence)
-    shares = split_rows(dataset.n_rows, seed=seed)
-    _check_rows(dataset.n_rows, shares, rates=asked if strict else asked[:1], confidence=confidence)
+    source = to_source(data, names, select(declared, categorical, drop, predictions))
+    options = FitOptions(
+        seed=seed,
+        rates=tuple(sorted({float(rate) for rate in rates}, reverse=True)),
+        confidence=confidence,
+        drop=tuple(drop),
+        categorical=tuple(categorical),
+        predictions=predictions,
+        rows=rows,
+        cross_fit=cross_fitted,
+        private=private,
+    )
+    _check_rates(options.rates, confidence)
+    _check_rows(source.n_rows, options, strict=strict)
 
     on_step(STEPS[0])
-    features = describe(dataset, fit=shares.fit, nullable=_nullable(declared))
-    rows = raw_matrix(dataset, features)
-    learned = _learn(rows, features, shares, seed=seed, on_step=on_step)
+    gathered = gather(source, declared=declared, seed=seed, on_rows=on_rows)
+    _check_breaches(gathered.breaches, strict=strict)
+    on_step(STEPS[1])
+    kept, learned = _learn(gathered, model, options)
+    if learned.classes is not None:
+        options = options.model_copy(update={"model_sha256": learned.classes.sha256})
+    on_step(STEPS[2])
+    cards, scores, groups, measured = _weigh(kept, learned, options)
     on_step(STEPS[3])
-    (scores,) = _run(learned.graph(), ["score"], rows[shares.calibrate])
-    calibration = calibrate(scores, rates=asked, confidence=confidence)
+    calibrations = tuple(
+        calibrate(_of_group(scores, groups, group, options), rates=options.rates, confidence=confidence)
+        for group in range(learned.n_groups)
+    )
     on_step(STEPS[4])
     manifest = Manifest(
         format=FORMAT,
-        features=features,
-        split=Split(fit=len(shares.fit), select=len(shares.select), calibrate=len(shares.calibrate)),
-        seed=seed,
+        features=learned.features,
+        split=Split(**gathered.seen._asdict()),
+        options=options,
         forest=learned.forest.card,
-        weights=learned.weights,
-        calibration=calibration,
-        training_sha256=training_digest(rows, features),
+        spaces=tuple(space.card for space in learned.near.spaces),
+        parts=cards,
+        relations=learned.relations,
+        classes=None if learned.classes is None else learned.classes.card(learned.groups),
+        calibrations=calibrations,
+        training_sha256=gathered.training_sha256,
         versions=versions(),
         contract=contract,
-        golden=_golden(learned, calibration, seed=seed),
+        golden=_golden(learned, cards, calibrations, seed=seed),
     )
-    # What was declared and what was learned are laid over each other as at serving: now is the time to contradict.
-    breaches = _breaches(dataset, manifest, strict=strict)
-    content = learned.graph(calibration=calibration, manifest=manifest)
-    missing = {column.name: count for column in dataset.columns if (count := int(column.missing.sum()))}
-    return FittedDetector(content, manifest, duplicates(rows), missing, breaches)
+    content = build_graph(learned, cards=cards, calibrations=calibrations, manifest=manifest)
+    if len(content) > MAX_DETECTOR_BYTES:
+        raise TrainingError(
+            f"the detector would have {len(content):,} bytes, and {MAX_DETECTOR_BYTES:,} at most can be loaded; "
+            f"leave out columns or classes, or give fewer rows"
+        )
+    return FittedDetector(
+        content,
+        manifest,
+        gathered.duplicates,
+        gathered.missing,
+        gathered.breaches,
+        gathered.drift,
+        measured,
+        kept.select,
+    )
 
 
-def _breaches(dataset: Dataset, manifest: Manifest, *, strict: bool) -> Breaches | None:
-    merged = manifest.to_contract()
-    if manifest.contract is None:
-        return None
-    breaches = find_breaches(dataset, merged)
-    if strict and breaches.rows:
-        raise TrainingError(f"{breaches.describe()}: correct the contract or the rows, or leave out --strict")
-    return breaches
+def _learn(gathered: Gathered, model: str | Path | bytes | None, options: FitOptions) -> tuple[Rows, Learned]:
+    kept = Rows(gathered.fit, gathered.select, gathered.calibrate)
+    found = find_classes(gathered, model, options)
+    features = gathered.features
+    if options.cross_fit:
+        kept = Rows(np.concatenate(kept), kept.select[:0], kept.calibrate[:0])
+        features = with_ranges_of(features, kept.fit)
+        found = None if found is None else found._replace(fit=predict(found.function, kept.fit))
+    return kept, learn(features, kept, classes=found, options=options)
 
 
-def _take(data: Any, names: Sequence[str] | None, selection: Selection) -> Dataset:
-    # Only a frame has it; a missing polars must not matter to whoever brings an array.
-    if hasattr(data, "get_columns"):
-        return from_frame(data, selection=selection)
-    return from_array(data, names=names, selection=selection)
+def _weigh(
+    kept: Rows, learned: Learned, options: FitOptions
+) -> tuple[tuple[PartCard, ...], Matrix, Groups, float | None]:
+    """What the parts weigh, and the scores and groups of the rows that calibrate."""
+    if options.cross_fit:
+        return cross_fit(kept, learned, options)
+    graph = build_graph(learned)
+    select_groups = groups_of(learned, kept.select)
+    cards = weigh(
+        run(graph, "parts", kept.select),
+        votes_of(learned),
+        select_groups,
+        n_groups=learned.n_groups,
+        fresh=is_fresh(kept.select, options.seed),
+    )
+    scores = run(build_graph(learned, cards=cards), "score", kept.calibrate)[:, 0]
+    return cards, scores, groups_of(learned, kept.calibrate), None
 
 
-def select(declared: Contract | None, categorical: Collection[str], drop: Collection[str]) -> Selection:
+def _of_group(scores: Matrix, groups: Groups, group: int, options: FitOptions) -> Matrix:
+    """The calibration scores of a group of classes; raises TrainingError where chance left it too few."""
+    found: Matrix = scores[groups == group]
+    if not Promise(options.rates[0], len(found), options.confidence).carried:
+        raise TrainingError(
+            f"{len(found)} calibration rows are of a group of classes that was to have more, too few for a rate of "
+            f"{options.rates[0]:g}: fit with another --seed, or give more rows"
+        )
+    return found
+
+
+def groups_of(learned: Learned, rows: Matrix) -> Groups:
+    """The group of each raw row, int64 [n], by the class that the detector itself will give it."""
+    if learned.classes is None:
+        return np.zeros(len(rows), dtype=np.int64)
+    return np.array(learned.groups, dtype=np.int64)[predict(learned.classes, rows)]
+
+
+def select(
+    declared: Contract | None, categorical: Collection[str], drop: Collection[str], predictions: str | None = None
+) -> Selection:
     """Which columns are features, and of what kind, by the options and the contract."""
     features = declared.features if declared else ()
     return Selection(
         drop=drop,
         categorical={*categorical, *(f.name for f in features if f.type is FeatureType.CATEGORY)},
         texts={feature.name for feature in features if feature.type is FeatureType.STRING},
+        predictions=predictions,
     )
 
 
-def _nullable(declared: Contract | None) -> frozenset[str]:
-    return frozenset(feature.name for feature in declared.features if feature.nullable) if declared else frozenset()
-
-
-def _learn(
-    rows: Matrix, features: tuple[FeatureCard, ...], shares: Shares, *, seed: int, on_step: Callable[[str], None]
-) -> _Learned:
-    fit_rows = rows[shares.fit]
-    columns = forest_columns(features, fit_rows)
-    forest = fold(fit_forest(forest_matrix(fit_rows, columns, n_fit=len(fit_rows)), seed=seed), columns, features)
-    on_step(STEPS[2])
-    graph = build_graph(features, forest)
-    names = [name for name in ("forest", "range", "unseen") if _has_part(name, features)]
-    parts = dict(zip(names, _run(graph, names, rows[shares.select]), strict=True))
-    return _Learned(features, forest, weigh(parts))
-
-
-def _has_part(name: str, features: tuple[FeatureCard, ...]) -> bool:
-    if name == "range":
-        return any(card.is_numeric for card in features)
-    return name == "forest" or any(card.type == "category" for card in features)
-
-
-def _run(graph: bytes, outputs: list[str], rows: Matrix) -> list[Matrix]:
-    session = open_session(graph, source="the new detector")
-    return [found[:, 0] for found in session.run(outputs, {"x": rows})]
-
-
-def _golden(learned: _Learned, calibration: Calibration, *, seed: int) -> tuple[Golden, ...]:
+def _golden(
+    learned: Learned, cards: tuple[PartCard, ...], calibrations: tuple[Calibration, ...], *, seed: int
+) -> tuple[Golden, ...]:
     rows = golden_rows(learned.features, seed=seed)
-    scores, p_values = _run(learned.graph(calibration=calibration), ["score", "p_value"], rows)
-    return golden_vectors(rows, scores, p_values)
+    graph = build_graph(learned, cards=cards, calibrations=calibrations)
+    return golden_vectors(rows, run(graph, "score", rows)[:, 0], run(graph, "p_value", rows)[:, 0])
+
+
+def _check_breaches(breaches: Breaches | None, *, strict: bool) -> None:
+    if strict and breaches is not None and breaches.rows:
+        raise TrainingError(f"{breaches.describe()}: correct the contract or the rows, or leave out --strict")
 
 
 def _check_rates(rates: tuple[float, ...], confidence: float | None) -> None:
@@ -203,14 +261,28 @@ def _check_rates(rates: tuple[float, ...], confidence: float | None) -> None:
         raise TrainingError(f"the confidence is {confidence}; expected at least 0.5 and less than 1, such as 0.95")
 
 
-def _check_rows(n: int, shares: Shares, *, rates: tuple[float, ...], confidence: float | None) -> None:
-    if n < LEAST_ROWS:
-        raise TrainingError(f"{n} rows were given; expected at least {LEAST_ROWS}")
-    for rate in rates:
-        promise = Promise(rate, len(shares.calibrate), confidence)
+def _check_rows(n: int, options: FitOptions, *, strict: bool) -> None:
+    least = LEAST_CROSS_FITTED if options.cross_fit else LEAST_ROWS
+    if n < least:
+        fewer = f", or {LEAST_CROSS_FITTED} with --cross-fit" if n >= LEAST_CROSS_FITTED else ""
+        raise TrainingError(f"{n} {'row was' if n == 1 else 'rows were'} given; expected at least {least}{fewer}")
+    n_calibrate = n if options.cross_fit else share_sizes(n).calibrate
+    for rate in options.rates if strict else options.rates[:1]:
+        promise = Promise(rate, n_calibrate, options.confidence)
         if not promise.carried:
-            sure = f" with confidence {confidence:g}" if confidence is not None else ""
-            raise TrainingError(
-                f"{n} rows leave {promise.n_calibration} to calibrate; a rate of {rate:g}{sure} needs "
-                f"{promise.needed}, which is {rows_needed(promise.needed)} rows in all: give more, or a higher --fpr"
-            )
+            raise TrainingError(_too_few(promise, n, options))
+
+
+def _too_few(promise: Promise, n: int, options: FitOptions) -> str:
+    sure = f" with confidence {options.confidence:g}" if options.confidence is not None else ""
+    needs = (
+        f"{n} rows leave {promise.n_calibration} to calibrate; a rate of {promise.fpr:g}{sure} needs {promise.needed}"
+    )
+    in_all = rows_in_all(promise, cross_fit=options.cross_fit)
+    if in_all is None:
+        return f"{needs}, and fitting counts {MOST_CALIBRATE:,} at most: give a higher --fpr"
+    if options.cross_fit:
+        return f"{needs}: give more, or a higher --fpr"
+    enough = Promise(promise.fpr, n, options.confidence).carried
+    instead = ", or --cross-fit, which calibrates on all rows" if enough else ""
+    return f"{needs}, which is {in_all} rows in all: give more, or a higher --fpr{instead}"

@@ -19,20 +19,21 @@ from guard.training.trees import Trees
 
 __all__ = ["FoldedForest", "average_path_length", "fit_forest", "fold"]
 
+Matrix = npt.NDArray[np.float32]
+
 # As in the paper: more trees, or more rows a tree, change little.
 N_TREES = 100
 MOST_SAMPLES = 256
 
 
 class FoldedForest(NamedTuple):
-    """The trees, and what their sum must be multiplied with so that exp gives the forest's score."""
+    """The trees, whose sum is the binary logarithm of the forest's score: minus the mean path over its expectation."""
 
     trees: Trees
-    exponent: float
     card: ForestCard
 
 
-def fit_forest(matrix: npt.NDArray[np.float32], *, seed: int) -> Any:
+def fit_forest(matrix: Matrix, *, seed: int) -> Any:
     """Fit scikit-learn's IsolationForest to the encoded fit rows, float32 [n, columns]."""
     ensemble = require("sklearn.ensemble")
     max_samples = min(MOST_SAMPLES, len(matrix))
@@ -40,31 +41,44 @@ def fit_forest(matrix: npt.NDArray[np.float32], *, seed: int) -> Any:
     return forest.fit(matrix)
 
 
-def fold(forest: Any, columns: tuple[ForestColumn, ...], cards: tuple[FeatureCard, ...]) -> FoldedForest:
-    """Fold a fitted forest into trees over the raw row: `exp(exponent * sum)` is `-score_samples` of the encoded one.
+def fold(
+    forest: Any, columns: tuple[ForestColumn, ...], cards: tuple[FeatureCard, ...], *, rows: Matrix | None = None
+) -> FoldedForest:
+    """Fold a fitted forest into trees over the raw row.
 
-    A missing value goes where its fill goes. Where none may be missing, it makes the sum NaN.
+    Without `rows`, 2 to the power of the sum is `-score_samples` of the encoded one. With encoded `rows`, float32
+    [n, columns], a leaf counts those of them that reach it, and not just the few that its tree was grown from: the
+    paths are those of trees grown from all rows and cut off early. A missing value goes where its fill goes. Where
+    none may be missing, it makes the sum NaN.
     """
     trees = Trees()
+    n_rows = int(forest.max_samples_) if rows is None else len(rows)
+    unit = -1 / (len(forest.estimators_) * average_path_length(n_rows))
     for estimator in forest.estimators_:
         trees.start_tree()
-        _fold_tree(estimator.tree_, trees, columns)
+        counts = estimator.tree_.n_node_samples if rows is None else _reached(estimator.tree_, rows)
+        _fold_tree(estimator.tree_, counts, trees, columns, unit=unit)
     for place, card in enumerate(cards):
         if not card.nullable and card.type != "string":
             trees.stump(place, math.inf, true=0.0, false=math.nan)
-    length = len(forest.estimators_) * average_path_length(forest.max_samples_)
-    shape = ForestCard(trees=len(forest.estimators_), max_samples=int(forest.max_samples_))
-    return FoldedForest(trees, -math.log(2) / length, shape)
+    return FoldedForest(trees, ForestCard(trees=len(forest.estimators_), max_samples=int(forest.max_samples_)))
 
 
-def _fold_tree(tree: Any, trees: Trees, columns: tuple[ForestColumn, ...]) -> None:
+def _reached(tree: Any, rows: Matrix) -> npt.NDArray[np.intp]:
+    """How many rows reach each node that is a leaf, at least the one that made it."""
+    return np.maximum(np.bincount(tree.apply(rows), minlength=tree.node_count), 1)
+
+
+def _fold_tree(
+    tree: Any, counts: npt.NDArray[np.intp], trees: Trees, columns: tuple[ForestColumn, ...], *, unit: float
+) -> None:
     """Copy one tree; scikit-learn numbers parents before children, and so do we."""
     left, right = tree.children_left.tolist(), tree.children_right.tolist()
-    feature, threshold, rows = tree.feature.tolist(), tree.threshold.tolist(), tree.n_node_samples.tolist()
+    feature, threshold, rows = tree.feature.tolist(), tree.threshold.tolist(), counts.tolist()
     depth = [0] * len(left)
     for node in range(len(left)):
         if left[node] < 0:
-            trees.leaf(depth[node] + average_path_length(rows[node]))
+            trees.leaf(unit * (depth[node] + average_path_length(rows[node])))
             continue
         depth[left[node]] = depth[right[node]] = depth[node] + 1
         value, missing_is_true = _raw_split(columns[feature[node]], threshold[node])

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Trees", "lookup_tree"]
+__all__ = ["Lookup", "Trees", "lookup_tree", "round_down"]
 
 
 class Trees:
     """Trees under construction; every branch asks `x[feature] <= value`.
 
-    A missing value goes the false way unless `missing_is_true`. The operator sums, over the trees, the weights of
-    the leaves reached.
+    A missing value goes the false way unless `missing_is_true`. The operator sums, over the trees and for each of
+    `n_targets`, the weights of the leaves reached.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, n_targets: int = 1) -> None:
+        self.n_targets = n_targets
         self._next_node = 0
         self._tree = -1
         self._nodes: dict[str, list[Any]] = {
@@ -42,11 +43,20 @@ class Trees:
         self._tree += 1
         self._next_node = 0
 
-    def leaf(self, weight: float) -> int:
-        """Add a leaf; returns its number in the tree."""
+    def leaf(self, weight: float, *, target: int = 0) -> int:
+        """Add a leaf that weighs for one target; returns its number in the tree."""
         node = self._add("LEAF", 0, 0.0)
-        for name, value in zip(self._leaves, (self._tree, node, 0, float(weight)), strict=True):
+        for name, value in zip(self._leaves, (self._tree, node, target, float(weight)), strict=True):
             self._leaves[name].append(value)
+        return node
+
+    def shared_leaf(self, weights: Sequence[float], targets: Sequence[int]) -> int:
+        """Add a leaf that weighs for several targets; returns its number in the tree."""
+        node = self._add("LEAF", 0, 0.0)
+        for weight, target in zip(weights, targets, strict=True):
+            if weight or target == targets[0]:
+                for name, value in zip(self._leaves, (self._tree, node, target, float(weight)), strict=True):
+                    self._leaves[name].append(value)
         return node
 
     def branch(self, feature: int, value: float, *, missing_is_true: bool = False) -> int:
@@ -72,7 +82,7 @@ class Trees:
             # Without it, the runtime takes a faster path.
             del nodes["nodes_missing_value_tracks_true"]
         leaves = {f"target_{name}": values for name, values in self._leaves.items()}
-        return nodes | leaves | {"n_targets": 1, "post_transform": "NONE"}
+        return nodes | leaves | {"n_targets": self.n_targets, "post_transform": "NONE"}
 
     def _add(self, mode: str, feature: int, value: float, *, missing_is_true: bool = False) -> int:
         node = self._next_node
@@ -83,23 +93,50 @@ class Trees:
         return node
 
 
-def lookup_tree(thresholds: npt.NDArray[np.float32], weights: Sequence[float] | npt.NDArray[np.float64]) -> Trees:
-    """Give a balanced tree that looks up weights[i] for the first i with x <= thresholds[i], else the last weight.
+class Lookup(NamedTuple):
+    """A table: weights[i] for the first i with x <= thresholds[i], else the last weight.
 
-    `thresholds` are ascending, float32 [n]; `weights` are [n + 1]. A NaN finds a NaN.
+    `thresholds` are ascending, float32 [n]; `weights` are [n + 1].
     """
-    steps = [*thresholds.tolist(), math.inf]
-    values = [*weights, math.nan]
+
+    thresholds: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float64]
+
+
+def lookup_tree(tables: Sequence[Lookup]) -> Trees:
+    """Give a balanced tree that looks feature 0 up: of several tables, in the one whose place is feature 1.
+
+    A NaN finds a NaN.
+    """
     trees = Trees()
     trees.start_tree()
 
-    def grow(first: int, last: int) -> int:
+    def choose(first: int, last: int) -> int:
         if first == last:
-            return trees.leaf(values[first])
+            table = tables[first]
+            return grow([*table.thresholds.tolist(), math.inf], [*table.weights.tolist(), math.nan])
         middle = (first + last) // 2
-        node = trees.branch(0, steps[middle])
-        trees.connect(node, true=grow(first, middle), false=grow(middle + 1, last))
+        node = trees.branch(1, middle + 0.5)
+        trees.connect(node, true=choose(first, middle), false=choose(middle + 1, last))
         return node
 
-    grow(0, len(values) - 1)
+    def grow(steps: list[float], values: list[float]) -> int:
+        if len(values) == 1:
+            return trees.leaf(values[0])
+        middle = (len(values) - 1) // 2
+        node = trees.branch(0, steps[middle])
+        true, false = slice(middle + 1), slice(middle + 1, None)
+        trees.connect(node, true=grow(steps[true], values[true]), false=grow(steps[false], values[false]))
+        return node
+
+    choose(0, len(tables) - 1)
     return trees
+
+
+def round_down(threshold: float) -> float:
+    """The largest float32 that is no larger: x <= threshold then decides alike for every float32 x."""
+    # scikit-learn writes 1e300 for "whatever isn't missing".
+    with np.errstate(over="ignore"):
+        nearest = np.float32(threshold)
+    # Back to float: NumPy would compare in float32, where the two are equal.
+    return float(nearest if float(nearest) <= threshold else np.nextafter(nearest, np.float32(-np.inf)))

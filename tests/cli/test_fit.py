@@ -15,7 +15,7 @@ from guard.cli.detector import detector
 from guard.cli.fit import fit
 from guard.cli.score import score
 from guard.detectors import load_detector
-from guard.errors import ContractError, DetectorError, TrainingError
+from guard.errors import ConfigError, ContractError, DetectorError, TrainingError
 
 app = typer.Typer()
 app.command()(fit)
@@ -77,9 +77,11 @@ def test_fit_prints_what_it_found_and_promises(table: pl.DataFrame, tmp_path: Pa
     assert "rows: fit 300, select 90, calibrate 210" in printed
     assert f"sha256:{load_detector(output).digest}" in printed
     assert "rate 0.01: a clean row is flagged with probability 0.948%" in printed
-    assert "rate 0.001: not carried by 210 calibration rows" in printed
-    assert "2,852 rows in all" in printed
-    assert "constant: " in printed
+    assert "warning: the rate 0.001 isn't carried by 210 calibration rows" in printed
+    assert "999 would: 2,852 rows in all" in printed
+    assert printed.count("0.001") == 1
+    assert f"card: {tmp_path / 'detector.md'}" in printed
+    assert "the same in all rows that fit: " in printed
     assert "(67)" in printed
 
 
@@ -102,6 +104,17 @@ def test_fit_leaves_out_target_and_dropped(table: pl.DataFrame, tmp_path: Path) 
     assert load_detector(tmp_path / "d.onnx").manifest.names == ("income", "kind\u202e")
 
 
+def test_fit_of_the_same_rows_as_csv_and_parquet_gives_the_same_detector(table: pl.DataFrame, tmp_path: Path) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+    table.write_parquet(tmp_path / "rows.parquet")
+
+    for ending in ("csv", "parquet"):
+        run("fit", tmp_path / f"rows.{ending}", "-o", tmp_path / f"{ending}.onnx", "--predictions", "label")
+
+    assert (tmp_path / "csv.onnx").read_bytes() == (tmp_path / "parquet.onnx").read_bytes()
+    assert "label" not in load_detector(tmp_path / "csv.onnx").manifest.names
+
+
 def test_fit_with_options(table: pl.DataFrame, tmp_path: Path) -> None:
     table.write_csv(tmp_path / "rows.csv")
     (tmp_path / "contract.toml").write_text('[features.age]\ntype = "integer"\nminimum = 0\n', encoding="utf-8")
@@ -111,7 +124,11 @@ def test_fit_with_options(table: pl.DataFrame, tmp_path: Path) -> None:
 
     manifest = load_detector(tmp_path / "d.onnx").manifest
     assert manifest.features[-1].categories in {("0", "1"), ("1", "0")}
-    assert (manifest.seed, manifest.calibration.rates, manifest.calibration.confidence) == (7, (0.05,), 0.9)
+    assert (manifest.options.seed, manifest.calibrations[0].rates, manifest.calibrations[0].confidence) == (
+        7,
+        (0.05,),
+        0.9,
+    )
     assert manifest.to_contract().features[0].minimum == 0
 
 
@@ -135,6 +152,57 @@ def test_fit_warns_of_clean_rows_that_the_contract_would_refuse(table: pl.DataFr
     assert f"warning: {line}" in printed
     assert isinstance(error, TrainingError)
     assert line in str(error)
+
+
+def test_cross_fitted_promise_is_printed_as_approximate(table: pl.DataFrame, tmp_path: Path) -> None:
+    table.head(120).write_csv(tmp_path / "rows.csv")
+
+    printed = run("fit", tmp_path / "rows.csv", "-o", tmp_path / "d.onnx", "--cross-fit")
+
+    assert "rate 0.01: a clean row is flagged with probability about 0.826%" in printed
+    assert "95 %" not in printed
+    assert "rows in all" not in printed
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-o", "rows.csv"],
+        ["-o", "d.onnx", "--contract", "d.md"],
+        ["-o", "d.onnx", "--contract", "d.onnx"],
+        ["-o", "d.onnx", "--model", "sub/../d.onnx"],
+        ["-o", "rows.md", "--write-contract", "new.toml"],
+        ["-o", "d.onnx", "--write-contract", "there.toml"],
+        ["-o", "d.onnx", "--contract", "new.toml", "--write-contract", "new.toml"],
+        ["-o", "d.onnx", "--fpr", "0"],
+        ["-o", "d.onnx", "--confidence", "1"],
+        ["-o", "d.onnx", "--model", "m.onnx", "--predictions", "label"],
+    ],
+)
+def test_wrong_usage_of_fit_leaves_every_file_as_it_was(
+    table: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table.write_csv("rows.csv")
+    Path("there.toml").write_text("", encoding="utf-8")
+    (tmp_path / "sub").mkdir()
+    before = Path("rows.csv").read_bytes()
+
+    assert isinstance(failure("fit", "rows.csv", *options), ConfigError)
+    assert Path("rows.csv").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "there.toml", "sub"}
+
+
+def test_contract_that_was_written_is_told(table: pl.DataFrame, tmp_path: Path) -> None:
+    table.write_csv(tmp_path / "rows.csv")
+
+    printed = run(
+        "fit", tmp_path / "rows.csv", "-o", tmp_path / "d.onnx", "--no-card", "--write-contract", tmp_path / "c.toml"
+    )
+
+    assert f"contract: {tmp_path / 'c.toml'}" in printed
+    assert "card: " not in printed
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "d.onnx", "c.toml"}
 
 
 def test_fit_under_a_contract_that_all_rows_keep_warns_of_nothing(table: pl.DataFrame, tmp_path: Path) -> None:

@@ -8,20 +8,24 @@ import os
 import stat
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from guard.cli.review import review
-from guard.cli.review_entry import MAX_REASONS, print_entry
+from guard.cli.review_entry import MAX_FINDINGS_OF_RULE, MAX_REASONS, print_entry
+from guard.cli.review_request import MAX_MISSING
+from guard.detectors import explain
 from guard.inference import Fault
 from guard.journal import Entry, Journal, RequestContext
 from guard.journal.reader import JournalReader
-from guard.journal.reasons import Reasons
+from guard.journal.reasons import MOST_EXPLAINED, Reasons
 from guard.journal.rows import BodyKept
 from guard.training import FittedDetector, fit_detector
 from guard.verdict import Action, Digests, Finding, Kind, Mode, Verdict
@@ -192,12 +196,134 @@ def test_show_tells_the_reasons_of_an_outlier(run: Run, fill: Fill, detector: Fi
     entry = build(IDS[0], rule=rule, detector=detector.digest, features=[[99.0, 600.0], [14.0, 12345.5]])
     fill(entry, artifacts={detector.digest: detector.content})
 
-    heading, line = part(run("show", IDS[0]).stdout, "Reasons").splitlines()
+    heading, line, *more = part(run("show", IDS[0]).stdout, "Reasons").splitlines()
 
     assert heading.split() == ["rule", "instance", "feature", "reason"]
-    assert line.split()[:4] == ["G511", "1", "mean", "area"], "instance 0 is no outlier"
+    assert line.split()[:4] == ["G511", "1", "mean", "area"]
+    assert not any("mean radius" in other for other in more), "instance 0 is no outlier"
     area = detector.manifest.features[1]
     assert f"12345.5 lies outside the learned range, {area.minimum:.6g} to {area.maximum:.6g}" in line
+    assert "would lower the score by" in " ".join([line, *more])
+
+
+def test_show_puts_the_similar_clean_row_beside_the_instance(run: Run, fill: Fill, detector: FittedDetector) -> None:
+    entry = build(IDS[0], detector=detector.digest, features=[[14.0, 600.0], [14.5, 12345.5]])
+    fill(entry, artifacts={detector.digest: detector.content})
+
+    heading, radius, area, _ = part(run("show", IDS[0]).stdout, "Request").splitlines()
+
+    assert heading.split() == ["feature", "instance", "1", "similar", "clean", "row"]
+    assert radius.split()[:3] == ["mean", "radius", "14.5"]
+    assert float(radius.split()[3]) == pytest.approx(14.5, abs=3)
+    assert area.split()[:3] == ["mean", "area", "12345.5"]
+    assert float(area.split()[3]) == pytest.approx(600, abs=250)
+
+
+def test_show_calls_the_clean_row_of_a_private_detector_a_mean(run: Run, fill: Fill) -> None:
+    rows = np.random.default_rng(0).normal([14.0, 600.0], [1.0, 50.0], size=(900, 2))
+    fitted = fit_detector(rows, names=["mean radius", "mean area"], private=True)
+    entry = build(IDS[0], detector=fitted.digest, features=[[14.0, 600.0], [14.5, 12345.5]])
+    fill(entry, artifacts={fitted.digest: fitted.content})
+
+    assert "mean of similar clean rows" in part(run("show", IDS[0]).stdout, "Request")
+
+
+def test_show_names_an_unseen_category(run: Run, fill: Fill) -> None:
+    random = np.random.default_rng(0)
+    frame = pl.DataFrame({"size": random.normal(size=600), "city": np.array(["Oslo", "Rome"])[np.arange(600) % 2]})
+    fitted = fit_detector(frame)
+    entry = build(
+        IDS[0], detector=fitted.digest, features=[[0.0, 0.0], [0.0, -1.0]], feature_names=("size", "city"),
+        texts={"city": ["Oslo", "Atlantis\x1b"]},
+    )  # fmt: skip
+    fill(entry, artifacts={fitted.digest: fitted.content})
+
+    assert "'Atlantis\\x1b', a category that no fitted row had" in part(run("show", IDS[0]).stdout, "Reasons")
+
+
+def test_show_prints_whole_numbers_plainly(run: Run, fill: Fill) -> None:
+    fill(build(IDS[0], features=[[0.0, 0.0], [41.0, 1e300]]))
+
+    _, radius, area, _ = part(run("show", IDS[0]).stdout, "Request").splitlines()
+
+    assert radius.split() == ["mean", "radius", "41"]
+    assert area.split() == ["mean", "area", "1e+300"]
+
+
+def test_show_tells_outliers_from_what_the_contract_refused(run: Run, fill: Fill, detector: FittedDetector) -> None:
+    entry = build(IDS[0], detector=detector.digest, features=[[14.0, 600.0]] * 8 + [[14.0, 12345.5]])
+    (one,) = entry.verdict.findings
+    refused = [
+        replace(one, rule_id="G205", kind=Kind.CONTRACT, action=Action.REJECT, instance=place) for place in range(7)
+    ]
+    warned = replace(one, rule_id="G205", kind=Kind.CONTRACT, action=Action.FLAG, instance=0)
+    scores = np.full(9, 0.5)
+    verdict = entry.verdict._replace(
+        findings=(warned, *refused[1:], replace(one, instance=8)), n_instances=9, scores=scores, p_values=scores
+    )
+    fill(replace(entry, verdict=verdict), artifacts={detector.digest: detector.content})
+
+    _, *lines = part(run("show", IDS[0]).stdout, "Instances").splitlines()
+
+    assert [line.split()[0] for line in lines] == ["0", "1", "2", "3", "8"]
+    assert lines[0].rstrip().endswith("found by contract")
+    assert all(line.rstrip().endswith("refused by contract") for line in lines[1:4])
+    assert "near " in lines[4]
+
+
+def test_show_of_a_request_that_lacks_most_is_short(run: Run, fill: Fill) -> None:
+    names = tuple(f"f{place}" for place in range(40))
+    row = [1.0] + [float("nan")] * 39
+    entry = build(IDS[0], rule="G201", feature_names=names, features=[row, row])
+    (one,) = entry.verdict.findings
+    findings = (*(replace(one, feature=name) for name in names[1:]), replace(one, rule_id="G205"))
+    fill(replace(entry, verdict=entry.verdict._replace(findings=findings)))
+
+    page = run("show", IDS[0]).stdout
+
+    assert part(page, "Findings").count("G201") == MAX_FINDINGS_OF_RULE
+    assert part(page, "Findings").count("G205") == 1
+    assert f"{39 - MAX_FINDINGS_OF_RULE} more findings" in page
+    assert part(page, "Request").count("missing") == MAX_MISSING + 1
+    assert f"{39 - MAX_MISSING} more features are missing" in page
+
+
+def test_show_tells_what_the_score_is_made_of(run: Run, fill: Fill, detector: FittedDetector) -> None:
+    entry = build(IDS[0], detector=detector.digest, features=[[14.0, 600.0], [14.5, 12345.5]])
+    fill(entry, artifacts={detector.digest: detector.content})
+
+    heading, line = part(run("show", IDS[0]).stdout, "Instances").splitlines()
+
+    assert heading.rstrip().endswith("votes in decades, and class")
+    assert "flagged above" in heading
+    assert "class" not in line
+    assert "near " in line
+    assert "forest " in line
+
+
+def test_show_tells_the_class_of_the_instance(run: Run, fill: Fill) -> None:
+    random = np.random.default_rng(1)
+    rows, said = random.normal([14.0, 600.0], [1.0, 50.0], size=(900, 2)), random.integers(2, size=900)
+    rows[:, 0] += 20 * said
+    frame = pl.DataFrame(rows, schema=["mean radius", "mean area"]).with_columns(
+        said=pl.Series(["benign", "bad"])[said]
+    )
+    fitted = fit_detector(frame, predictions="said", rates=[0.01])
+    entry = build(IDS[0], detector=fitted.digest, features=[[14.0, 600.0], [34.0, 12345.5]])
+    fill(entry, artifacts={fitted.digest: fitted.content})
+
+    _, line = part(run("show", IDS[0]).stdout, "Instances").splitlines()
+
+    assert line.rstrip().endswith("class bad")
+
+
+def test_show_says_that_no_single_feature_is_the_reason(run: Run, fill: Fill, detector: FittedDetector) -> None:
+    entry = build(IDS[0], detector=detector.digest, features=[[14.0, 600.0], [14.0, 600.0]])
+    fill(entry, artifacts={detector.digest: detector.content})
+
+    _, line = part(run("show", IDS[0]).stdout, "Reasons").splitlines()
+
+    assert line.split()[:2] == ["G515", "1"]
 
 
 def test_show_matches_reasons_to_features_by_name(run: Run, fill: Fill, detector: FittedDetector) -> None:
@@ -205,36 +331,50 @@ def test_show_matches_reasons_to_features_by_name(run: Run, fill: Fill, detector
     entry = build(IDS[0], detector=detector.digest, feature_names=names, features=[[600.0, 14.0], [600.0, 99.0]])
     fill(entry, artifacts={detector.digest: detector.content})
 
-    _, line = part(run("show", IDS[0]).stdout, "Reasons").splitlines()
+    _, line, *_ = part(run("show", IDS[0]).stdout, "Reasons").splitlines()
 
     assert line.split()[2:5] == ["mean", "radius", "99"]
 
 
-def test_show_counts_the_reasons_that_it_leaves_out(fill: Fill, url: str) -> None:
+def test_show_counts_the_reasons_that_it_leaves_out(fill: Fill, url: str, detector: FittedDetector) -> None:
     fill(build(IDS[0]))
     screen = io.StringIO()
-    faults = [Fault("G511", "far", instance, "mean area") for instance in range(MAX_REASONS + 3)]
+    (one,) = explain(detector.content, np.array([[99.0, 600.0]]), [0], names=("mean radius", "mean area"))
+    faults = tuple(Fault("G511", "far", instance, "mean area") for instance in range(MAX_REASONS + 3))
 
-    print_entry(Console(file=screen), JournalReader(url).entry(IDS[0]), reasons=Reasons(faults))
+    print_entry(Console(file=screen), JournalReader(url).entry(IDS[0]), reasons=Reasons((one._replace(faults=faults),)))
 
     _, *lines, rest = part(screen.getvalue(), "Reasons").splitlines()
     assert len(lines) == MAX_REASONS
     assert rest == "3 more reasons"
 
 
+def test_show_explains_some_of_many_outliers(run: Run, fill: Fill, detector: FittedDetector) -> None:
+    entry = build(IDS[0], detector=detector.digest, features=[[99.0, 600.0]] * (MOST_EXPLAINED + 2))
+    one = entry.verdict.findings[0]
+    findings = tuple(replace(one, instance=instance) for instance in range(MOST_EXPLAINED + 2))
+    fill(
+        replace(entry, verdict=entry.verdict._replace(findings=findings)),
+        artifacts={detector.digest: detector.content},
+    )
+
+    told = part(run("show", IDS[0]).stdout, "Reasons").splitlines()
+
+    assert told[-1] == "2 more outliers aren't explained"
+
+
 @pytest.mark.parametrize(
-    ("body", "kept", "row", "note"),
+    ("body", "kept", "note"),
     [
-        ("none", True, [14.0, 12345.5], "unknown: the entry has no features; GUARD_JOURNAL_BODY=features keeps them"),
-        ("features", False, [14.0, 12345.5], "unknown: the detector isn't in the journal"),
-        ("features", True, [14.0, 600.0], "no value lies outside its learned range, no category is unseen"),
+        ("none", True, "unknown: the entry has no features; GUARD_JOURNAL_BODY=features keeps them"),
+        ("features", False, "unknown: the detector isn't in the journal"),
     ],
 )
 def test_show_says_why_there_are_no_reasons(
-    run: Run, fill: Fill, detector: FittedDetector, *, body: BodyKept, kept: bool, row: list[float], note: str
+    run: Run, fill: Fill, detector: FittedDetector, *, body: BodyKept, kept: bool, note: str
 ) -> None:
     artifacts = {detector.digest: detector.content} if kept else {}
-    fill(build(IDS[0], detector=detector.digest, features=[row, row]), body=body, artifacts=artifacts)
+    fill(build(IDS[0], detector=detector.digest), body=body, artifacts=artifacts)
 
     assert part(run("show", IDS[0]).stdout, "Reasons") == note
 
@@ -327,6 +467,10 @@ def test_export_as_csv(run: Run, fill: Fill) -> None:
         (["export", "-o", "/nowhere/x.jsonl"], 1, "guard: No such file or directory: '/nowhere/x.jsonl'"),
         (["list", "--rule", "G5O1"], 2, "guard: --rule: G5O1 is not a rule; did you mean G5"),
         (["list", "--rule", "G999"], 2, "G999 is not a rule; did you mean G9"),
+        *(
+            (["list", "--rule", rule], 2, f"--rule: {rule} is a reason, computed when an entry is read; filter by G501")
+            for rule in ("G511", "G512", "G513", "G514", "G515")
+        ),
         (["export", "--rule", "outlier"], 2, "outlier is not a rule; rules are named as G101 is"),
         (["frobnicate"], 2, "frobnicate"),
     ],

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from guard.demo.promise import most_flags
 from guard.demo.tally import Counts, Outcome, count, failures
 from guard.demo.traffic import TrafficKind
+from guard.detectors.flag_count import most_flags
 from guard.detectors.promise import Promise
 
 PROMISE = Promise(fpr=0.01, n_calibration=150)

@@ -102,3 +102,56 @@ def test_judge_flags_clean_requests_at_most_at_the_rate(m: int) -> None:
         flags += decider.judge(p_values).action is not Action.ALLOW
 
     assert flags / trials <= fpr + 4 * np.sqrt(fpr / trials)
+
+
+def grouped(*sizes: int, per: str = "request") -> Judge:
+    return Judge.of(
+        n_calibration=sizes,
+        flag_fpr=0.01,
+        reject_fpr=0.001,
+        per="instance" if per == "instance" else "request",
+    )
+
+
+def test_judge_of_one_instance_by_its_own_group() -> None:
+    # 150 rows flag down to 1/151, 9,999 down to 100/10,000.
+    p_value = np.array([0.008])
+
+    assert grouped(150, 9999).judge(p_value, np.array([0])).action is Action.ALLOW
+    assert grouped(150, 9999).judge(p_value, np.array([1])).action is Action.FLAG
+
+
+def test_judge_clears_nothing_that_some_group_flags() -> None:
+    assert grouped(150, 9999).flag_cut >= 0.01
+
+
+def test_judge_per_instance_by_groups() -> None:
+    found = grouped(150, 9999, per="instance").judge(np.array([0.008, 0.008, 0.5]), np.array([0, 1, 1]))
+
+    assert [outlier.instance for outlier in found.outliers] == [1]
+
+
+def test_judge_of_a_crowd_within_one_group() -> None:
+    p_values = np.full(100, 0.5)
+    p_values[:20] = 0.05
+
+    found = grouped(999, 999).judge(p_values, np.repeat([0, 1], [20, 80]))
+
+    assert found.crowd is not None
+    assert found.crowd.instances == tuple(range(20))
+
+
+@pytest.mark.parametrize("m", [1, 8, 40])
+def test_judge_by_groups_flags_clean_requests_at_most_at_the_rate(m: int) -> None:
+    random, sizes, fpr, trials = np.random.default_rng(8), (120, 400), 0.05, 3000
+    decider = Judge.of(n_calibration=sizes, flag_fpr=fpr, reject_fpr=0.01)
+    flags = 0
+    for _ in range(trials):
+        groups = random.integers(0, 2, m)
+        calibration = [np.sort(random.normal(size=n)) for n in sizes]
+        p_values = np.array(
+            [(1 + sizes[g] - np.searchsorted(calibration[g], random.normal())) / (sizes[g] + 1) for g in groups]
+        )
+        flags += decider.judge(p_values, groups).action is not Action.ALLOW
+
+    assert flags / trials <= fpr + 4 * np.sqrt(fpr / trials)

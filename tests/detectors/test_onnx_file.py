@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from guard.detectors.onnx_file import check_onnx
+from guard.detectors.onnx_file import OPERATORS, check_onnx
 from guard.errors import DetectorError
 from guard.training import FittedDetector
 
@@ -84,6 +84,23 @@ def test_check_of_a_model_that_guard_does_not_write(
 
     with pytest.raises(DetectorError, match=message):
         check_onnx(model.SerializeToString(), source="file")
+
+
+@pytest.mark.parametrize("operator", sorted(OPERATORS))
+def test_allowed_operator_is_pure_and_has_no_subgraph(operator: bytes) -> None:
+    name = operator.decode()
+    schema = next(s for s in onnx.defs.get_all_schemas() if s.name == name and s.domain in {"", "ai.onnx.ml"})
+
+    kinds = {attribute.type for attribute in schema.attributes.values()}
+    assert not kinds & {onnx.defs.OpSchema.AttrType.GRAPH, onnx.defs.OpSchema.AttrType.GRAPHS}
+    assert schema.node_determinism is not onnx.defs.OpSchema.NodeDeterminism.NonDeterministic
+
+
+@pytest.mark.parametrize(
+    "operator", ["If", "Loop", "Scan", "RandomNormal", "Expand", "Range", "ConstantOfShape", "StringConcat", "ZipMap"]
+)
+def test_operator_that_runs_graphs_or_makes_tensors_of_any_size_is_refused(operator: str) -> None:
+    assert operator.encode() not in OPERATORS
 
 
 def test_check_of_what_fit_writes(numeric: FittedDetector, mixed: FittedDetector) -> None:

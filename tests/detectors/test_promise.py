@@ -79,6 +79,14 @@ def test_promise_says_what_it_would_take() -> None:
     assert "k = 1 of n + 1 = 151" in Promise(0.01, 150).describe()
 
 
+def test_approximate_promise_gives_no_bound() -> None:
+    told = Promise(0.01, 150, 0.5).describe(approximate=True)
+
+    assert "with probability about 0.662% (k = 1 of n + 1 = 151)" in told
+    assert "confidence" not in told
+    assert "95 %" not in told
+
+
 @pytest.mark.parametrize(
     ("n", "m", "rate"), [(150, 10, 0.005), (1000, 100, 0.005), (20000, 1024, 0.0005), (50, 3, 0.05)]
 )

@@ -36,6 +36,9 @@ SHOWN_ELSEWHERE = {
     "G114": TESTS / "middleware" / "test_outcomes.py",
     "G511": TESTS / "detectors" / "test_explain.py",
     "G512": TESTS / "detectors" / "test_explain.py",
+    "G513": TESTS / "detectors" / "test_reasons.py",
+    "G514": TESTS / "detectors" / "test_reasons.py",
+    "G515": TESTS / "detectors" / "test_reasons.py",
     "G901": TESTS / "middleware" / "test_outcomes.py",
     "G902": TESTS / "middleware" / "test_outcomes.py",
 }

@@ -4,8 +4,9 @@ import polars as pl
 import pytest
 
 from guard.contract import Contract, parse_contract
-from guard.training.breaches import MOST_CHECKED, find_breaches
-from guard.training.data import Selection, from_frame
+from guard.training.breaches import MOST_CHECKED, checked_rows, find_breaches
+from guard.training.data import Selection
+from guard.training.frames import from_frame
 
 TYPES = {"a": "number", "b": "number", "flag": "boolean", "kind": "category", "note": "string"}
 
@@ -71,9 +72,15 @@ def test_row_that_breaks_twice_counts_once(clean: pl.DataFrame) -> None:
 def test_many_rows_are_sampled_evenly() -> None:
     frame = pl.DataFrame({"a": range(4 * MOST_CHECKED)})
     contract = parse_contract(f'[features.a]\ntype = "integer"\nmaximum = {2 * MOST_CHECKED}\n', source="test")
+    sample = from_frame(frame).take(checked_rows(frame.height))
 
-    found = find_breaches(from_frame(frame), contract)
+    found = find_breaches(sample, contract, sampled=True)
 
     assert found.checked == MOST_CHECKED
     assert found.rows == pytest.approx(MOST_CHECKED / 2, abs=2)
     assert "sampled rows break" in found.describe()
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, MOST_CHECKED])
+def test_few_rows_are_all_checked(n: int) -> None:
+    assert checked_rows(n).tolist() == list(range(n))

@@ -1,70 +1,58 @@
-"""Training rows from files."""
+"""Arrays and headers in files."""
 
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from guard.errors import TrainingError
-from guard.training import Selection, read_dataset
+from guard.training.files import looks_like_number, read_array, read_header, refuse_repeated
 
 
-def test_csv_and_parquet_of_the_same_rows_read_alike(frame: pl.DataFrame, csv_path: Path, tmp_path: Path) -> None:
-    frame.write_parquet(tmp_path / "rows.parquet")
-
-    from_csv = read_dataset(csv_path, selection=Selection())
-    from_parquet = read_dataset(tmp_path / "rows.parquet", selection=Selection())
-
-    for left, right in zip(from_csv.columns, from_parquet.columns, strict=True):
-        assert (left.name, left.type, left.texts) == (right.name, right.type, right.texts)
-        if left.values is not None and right.values is not None:
-            np.testing.assert_array_equal(left.values, right.values)
-
-
-def test_npz_of_several_arrays_reads_x(tmp_path: Path) -> None:
+def test_npz_of_several_arrays_reads_x_or_the_named_one(tmp_path: Path) -> None:
     np.savez(tmp_path / "rows.npz", X=np.ones((3, 2)), y=np.zeros(3))
 
-    assert read_dataset(tmp_path / "rows.npz", selection=Selection()).n_rows == 3
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("rows.txt", b"", "no known format"),
-        ("rows.csv", b"", "can't be read as CSV|holds no rows"),
-        ("rows.csv", b"a,b\n", "holds no rows"),
-        ("rows.csv", b"a,b\n1,2,3\n", "can't be read as CSV"),
-        ("rows.csv", b"a,b,a\n1,2,3\n", "several columns named 'a': rename"),
-        ("rows.csv", b'\xef\xbb\xbf"a","b","a"\n1,2,3\n', "several columns named 'a'"),
-        ("rows.csv", b"1,2,1\n1,2,3\n", "add a header"),
-        ("rows.csv", b"when\n2020-01-01\n2020-01-02\n", "holds dates"),
-        ("rows.parquet", b"PAR1", "can't be read as Parquet"),
-        ("rows.npy", b"nothing", "can't be read as an array"),
-        ("rows.npz", b"nothing", "can't be read as an array"),
-    ],
-)
-def test_file_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, message: str) -> None:
-    (tmp_path / name).write_bytes(content)
-
-    with pytest.raises(TrainingError, match=message):
-        read_dataset(tmp_path / name, selection=Selection())
-
-
-def test_file_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="is not a file"):
-        read_dataset(tmp_path / "none.csv", selection=Selection())
-
-
-def test_npy_of_objects_is_never_unpickled(tmp_path: Path) -> None:
-    np.save(tmp_path / "rows.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
-
-    with pytest.raises(TrainingError, match="can't be read as an array"):
-        read_dataset(tmp_path / "rows.npy", selection=Selection())
+    assert read_array(tmp_path / "rows.npz").shape == (3, 2)
+    assert read_array(tmp_path / "rows.npz", name="y").shape == (3,)
 
 
 def test_npz_without_x(tmp_path: Path) -> None:
     np.savez(tmp_path / "rows.npz", a=np.ones(3), b=np.zeros(3))
 
     with pytest.raises(TrainingError, match="expected one, or one named X"):
-        read_dataset(tmp_path / "rows.npz", selection=Selection())
+        read_array(tmp_path / "rows.npz")
+
+
+@pytest.mark.parametrize("name", ["rows.npy", "rows.npz"])
+def test_array_of_a_name_that_is_not_there(tmp_path: Path, name: str) -> None:
+    np.save(tmp_path / name, np.ones(3)) if name.endswith("y") else np.savez(tmp_path / name, a=np.ones(3))
+
+    with pytest.raises(TrainingError, match="has no array 'b'"):
+        read_array(tmp_path / name, name="b")
+
+
+def test_npy_of_objects_is_never_unpickled(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
+
+    with pytest.raises(TrainingError, match="can't be read as an array"):
+        read_array(tmp_path / "rows.npy")
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [(b"a,b\n1,2\n", ["a", "b"]), (b'\xef\xbb\xbf"a,b",c\n', ["a,b", "c"]), (b'"a\nb"\n', ["a\nb"]), (b"", [])],
+)
+def test_header(tmp_path: Path, content: bytes, names: list[str]) -> None:
+    (tmp_path / "rows.csv").write_bytes(content)
+
+    assert read_header(tmp_path / "rows.csv") == names
+
+
+def test_repeated_names_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="several columns named 'a': rename"):
+        refuse_repeated(["a", "b", "a"], tmp_path)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("1", True), ("-2.5e3", True), ("x1", False), ("", False)])
+def test_name_that_looks_like_a_number(name: str, expected: bool) -> None:
+    assert looks_like_number(name) is expected

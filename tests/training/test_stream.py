@@ -9,8 +9,8 @@ import pytest
 from guard.detectors import Manifest
 from guard.errors import TrainingError
 from guard.training import fit_detector
-from guard.training.data import from_frame
 from guard.training.encode import raw_matrix
+from guard.training.frames import from_frame
 from guard.training.stream import CHUNK_ROWS, Stream, open_stream
 
 
@@ -104,3 +104,49 @@ def test_stream_of_an_array_of_another_width(manifest: Manifest, tmp_path: Path)
 
     with pytest.raises(TrainingError, match=r"expected numbers of shape \(rows, 5\)"):
         open_stream(tmp_path / "rows.npy", manifest)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_stream_carries_columns_beside_the_features(
+    frame: pl.DataFrame, manifest: Manifest, tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"rows.{ending}"
+    beside = frame.with_columns(label=pl.Series(["1", None] * 350), other=2)
+    beside.write_csv(path) if ending == "csv" else beside.write_parquet(path)
+
+    stream = open_stream(path, manifest, carry=["label", "version"])
+    chunk = next(stream.chunks)
+
+    assert stream.ignored == ("other",)
+    assert chunk.carried["label"][:3] == ["1", None, "1"]
+    assert set(chunk.carried["version"]) == {"3"}
+
+
+def test_stream_carries_arrays_of_an_archive(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(CHUNK_ROWS + 2, 2))
+    manifest = fit_detector(rows).manifest
+    np.savez(tmp_path / "rows.npz", X=rows, y=np.arange(len(rows)) % 2, short=np.zeros(3))
+
+    chunks = list(open_stream(tmp_path / "rows.npz", manifest, carry=["y"]).chunks)
+
+    assert chunks[1].carried == {"y": ["0", "1"]}
+    with pytest.raises(TrainingError, match=r"holds 'short' of shape \(3,\); expected one value for each of the rows"):
+        open_stream(tmp_path / "rows.npz", manifest, carry=["short"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "npy", "npz"])
+def test_stream_that_lacks_a_column_to_carry(tmp_path: Path, ending: str) -> None:
+    rows = np.random.default_rng(0).normal(size=(400, 2))
+    manifest, path = fit_detector(rows).manifest, tmp_path / f"rows.{ending}"
+    match ending:
+        case "csv":
+            pl.DataFrame(rows, schema=["f0", "f1"]).write_csv(path)
+        case "parquet":
+            pl.DataFrame(rows, schema=["f0", "f1"]).write_parquet(path)
+        case "npy":
+            np.save(path, rows)
+        case _:
+            np.savez(path, X=rows)
+
+    with pytest.raises(TrainingError, match=r"has no (column|array) 'label'"):
+        open_stream(path, manifest, carry=["label"])

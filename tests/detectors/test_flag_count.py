@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from guard.demo.promise import beta_binomial_point, most_flags
+from guard.detectors.flag_count import beta_binomial_point, binomial_interval, flag_count_points, most_flags
 from guard.detectors.promise import Promise
 
 
@@ -42,3 +42,23 @@ def test_most_flags_of_an_exact_rate_counts_the_row_at_the_rate() -> None:
     at_the_rate, below = Promise(0.01, 199), Promise(0.0099, 199)
 
     assert most_flags(at_the_rate, n_rows=100) > most_flags(below, n_rows=100)
+
+
+def test_flag_count_points_of_two_groups_are_those_of_the_sum() -> None:
+    groups = [(Promise(0.01, 999), 500), (Promise(0.01, 299), 300), (Promise(0.001, 100), 1000)]
+    rng = np.random.default_rng(0)
+    drawn = sum(rng.binomial(m, rng.beta(p.k, p.n_calibration + 1 - p.k, 200_000)) for p, m in groups if p.carried)
+
+    low, high = flag_count_points(groups, 0.025, 0.975)
+
+    assert np.mean(drawn <= high) >= 0.974 > np.mean(drawn <= high - 2)
+    assert np.mean(drawn <= low) >= 0.024 > np.mean(drawn <= low - 2)
+
+
+@pytest.mark.parametrize(
+    ("count", "n"), [(0, 10), (1, 10), (10, 10), (7, 10), (12, 1000), (99_000, 100_000), (400_000, 1_000_000)]
+)
+def test_binomial_interval_is_scipys(count: int, n: int) -> None:
+    expected = stats.binomtest(count, n).proportion_ci(method="exact")
+
+    assert binomial_interval(count, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
