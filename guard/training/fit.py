@@ -19,8 +19,9 @@ from guard.detectors.promise import Promise
 from guard.errors import TrainingError
 from guard.training.breaches import Breaches
 from guard.training.calibrate import calibrate, weigh
+from guard.training.checks import check_breaches, check_rates, check_rows
 from guard.training.classes import predict
-from guard.training.concerns import concerns_of_fit, rows_in_all
+from guard.training.concerns import concerns_of_fit
 from guard.training.crossfit import cross_fit, with_ranges_of
 from guard.training.data import Selection
 from guard.training.drift import Drift
@@ -31,7 +32,6 @@ from guard.training.learn import Rows, is_fresh, learn, run
 from guard.training.predicted import find_classes
 from guard.training.provenance import versions
 from guard.training.sources import to_source
-from guard.training.split import MOST_CALIBRATE, share_sizes
 from guard.training.write import write_whole
 
 __all__ = ["DEFAULT_RATES", "STEPS", "FittedDetector", "fit_detector"]
@@ -40,9 +40,6 @@ DEFAULT_RATES = (0.01, 0.001)
 
 STEPS = ("reading the rows", "learning", "weighing the parts", "calibrating", "testing")
 """What `on_step` is told, in order."""
-
-# Below, the select rows are too few to choose anything on.
-LEAST_ROWS, LEAST_CROSS_FITTED = 40, 20
 
 Matrix = npt.NDArray[np.float32]
 Groups = npt.NDArray[np.int64]
@@ -128,12 +125,12 @@ def fit_detector(
         cross_fit=cross_fitted,
         private=private,
     )
-    _check_rates(options.rates, confidence)
-    _check_rows(source.n_rows, options, strict=strict)
+    check_rates(options.rates, confidence)
+    check_rows(source.n_rows, options, strict=strict)
 
     on_step(STEPS[0])
     gathered = gather(source, declared=declared, seed=seed, on_rows=on_rows)
-    _check_breaches(gathered.breaches, strict=strict)
+    check_breaches(gathered.breaches, strict=strict)
     on_step(STEPS[1])
     kept, learned = _learn(gathered, model, options)
     if learned.classes is not None:
@@ -247,42 +244,3 @@ def _golden(
     rows = golden_rows(learned.features, seed=seed)
     graph = build_graph(learned, cards=cards, calibrations=calibrations)
     return golden_vectors(rows, run(graph, "score", rows)[:, 0], run(graph, "p_value", rows)[:, 0])
-
-
-def _check_breaches(breaches: Breaches | None, *, strict: bool) -> None:
-    if strict and breaches is not None and breaches.rows:
-        raise TrainingError(f"{breaches.describe()}: correct the contract or the rows, or leave out --strict")
-
-
-def _check_rates(rates: tuple[float, ...], confidence: float | None) -> None:
-    if not rates or not all(0 < rate < 1 for rate in rates):
-        raise TrainingError(f"the false-positive rates are {list(rates)}; expected at least one, each between 0 and 1")
-    if confidence is not None and not 0.5 <= confidence < 1:
-        raise TrainingError(f"the confidence is {confidence}; expected at least 0.5 and less than 1, such as 0.95")
-
-
-def _check_rows(n: int, options: FitOptions, *, strict: bool) -> None:
-    least = LEAST_CROSS_FITTED if options.cross_fit else LEAST_ROWS
-    if n < least:
-        fewer = f", or {LEAST_CROSS_FITTED} with --cross-fit" if n >= LEAST_CROSS_FITTED else ""
-        raise TrainingError(f"{n} {'row was' if n == 1 else 'rows were'} given; expected at least {least}{fewer}")
-    n_calibrate = n if options.cross_fit else share_sizes(n).calibrate
-    for rate in options.rates if strict else options.rates[:1]:
-        promise = Promise(rate, n_calibrate, options.confidence)
-        if not promise.carried:
-            raise TrainingError(_too_few(promise, n, options))
-
-
-def _too_few(promise: Promise, n: int, options: FitOptions) -> str:
-    sure = f" with confidence {options.confidence:g}" if options.confidence is not None else ""
-    needs = (
-        f"{n} rows leave {promise.n_calibration} to calibrate; a rate of {promise.fpr:g}{sure} needs {promise.needed}"
-    )
-    in_all = rows_in_all(promise, cross_fit=options.cross_fit)
-    if in_all is None:
-        return f"{needs}, and fitting counts {MOST_CALIBRATE:,} at most: give a higher --fpr"
-    if options.cross_fit:
-        return f"{needs}: give more, or a higher --fpr"
-    enough = Promise(promise.fpr, n, options.confidence).carried
-    instead = ", or --cross-fit, which calibrates on all rows" if enough else ""
-    return f"{needs}, which is {in_all} rows in all: give more, or a higher --fpr{instead}"
