@@ -15,7 +15,7 @@ import numpy.typing as npt
 from guard.detectors.manifest import FeatureCard, ForestCard
 from guard.training.encode import ForestColumn
 from guard.training.extras import require
-from guard.training.trees import Trees
+from guard.training.trees import Trees, round_down
 
 __all__ = ["FoldedForest", "average_path_length", "fit_forest", "fold"]
 
@@ -93,15 +93,8 @@ def _raw_split(column: ForestColumn, threshold: float) -> tuple[float, bool]:
         return math.inf, False
     missing_is_true = column.fill <= threshold
     if not len(column.frequencies):
-        return _round_down(threshold), missing_is_true
+        return round_down(threshold), missing_is_true
     return int(np.count_nonzero(column.frequencies <= np.float64(threshold))) - 0.5, missing_is_true
-
-
-def _round_down(threshold: float) -> float:
-    """The largest float32 that is no larger: x <= threshold then decides alike for every float32 x."""
-    nearest = np.float32(threshold)
-    # Back to float: NumPy would compare in float32, where the two are equal.
-    return float(nearest if float(nearest) <= threshold else np.nextafter(nearest, np.float32(-np.inf)))
 
 
 def average_path_length(n: int) -> float:
