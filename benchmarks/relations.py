@@ -67,7 +67,7 @@ def session(relations: tuple[RelationCard, ...], n_features: int) -> Any:
     graph = GraphBuilder(n_features)
     if relations:
         weights = graph.constant(np.ones((len(relations), 1)))
-        graph.node("MatMul", add_relations(graph, INPUT, relations, n_features), weights, output="evidence")
+        graph.node("MatMul", add_relations(graph, INPUT, relations), weights, output="evidence")
     else:
         graph.node("Gather", INPUT, graph.constant([0], dtype=np.int64), output="evidence", axis=1)
     return open_session(graph.serialize(), source="relations")

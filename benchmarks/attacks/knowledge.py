@@ -40,7 +40,7 @@ class Knowledge(NamedTuple):
     def with_relations(self, relations: Sequence[RelationCard]) -> Knowledge:
         """Know these relations too."""
         graph = GraphBuilder(self.donors.shape[1])
-        add = add_relations(graph, INPUT, tuple(relations), graph.n_features)
+        add = add_relations(graph, INPUT, tuple(relations))
         graph.export(graph.rename(add, "broken"), ["N", len(relations)])
         return self._replace(relations=open_session(graph.serialize(), source="the attacker's relations"))
 

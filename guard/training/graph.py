@@ -159,7 +159,7 @@ def _classes(graph: GraphBuilder, learned: Learned) -> tuple[str | None, str | N
 
 def _relations(graph: GraphBuilder, relations: tuple[RelationCard, ...]) -> str:
     """Add the sum of the decades of the relations that a row breaks, less a little: 0 decades are no evidence."""
-    broken = graph.rename(add_relations(graph, INPUT, relations, graph.n_features), BROKEN)
+    broken = graph.rename(add_relations(graph, INPUT, relations), BROKEN)
     graph.export(broken, ["N", len(relations)])
     weights = np.array([[relation.decades] for relation in relations], dtype=np.float32)
     return graph.node("Gemm", broken, graph.default(RELATION_WEIGHTS, weights), graph.constant([-LEAST_DECADES]))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from guard.detectors.relations import KINDS, LARGEST, Kind, Statement
 from guard.errors import TrainingError
+from guard.training.nodes import FLOAT, GraphBuilder
 from guard.training.trees import Trees
 
 __all__ = ["add_relations"]
@@ -23,37 +24,19 @@ __all__ = ["add_relations"]
 COMPARED: Final = KINDS[:3]
 """The kinds decided by comparison; they come first among the cards, so that no column has to change places."""
 
-# onnx.TensorProto.FLOAT
-FLOAT = 1
-
 BROKEN, HOLDS = 1.0, 0.0
 
 # Grows a subtree, and gives its root.
 Grow = Callable[[], int]
 
 
-class GraphBuilder(Protocol):
-    """What builds the graph: each method adds something, and gives its name."""
-
-    def constant(self, value: npt.ArrayLike, *, dtype: Any = ...) -> str:
-        """Add a constant."""
-        ...
-
-    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node of one output."""
-        ...
-
-    def sum_trees(self, values: str, trees: Trees) -> str:
-        """Add a TreeEnsembleRegressor."""
-        ...
-
-
-def add_relations(graph: GraphBuilder, x: str, relations: Sequence[Statement], n_features: int) -> str:
+def add_relations(graph: GraphBuilder, x: str, relations: Sequence[Statement]) -> str:
     """Add nodes for relations, one at least, that stand in the order of KINDS; give the name of their output.
 
     The output is float32 [N, r], 1 where a row of `x`, float32 [N, d], breaks a relation, else 0, as
     `guard.detectors.relations.holds` has it.
     """
+    n_features = graph.n_features
     _check(relations, n_features)
     compared = [relation for relation in relations if relation.kind in COMPARED]
     others = relations[len(compared) :]

@@ -59,7 +59,7 @@ def cards(draw: st.DrawFn) -> RelationCard:
 
 def run(relations: list[RelationCard], rows: np.ndarray) -> np.ndarray:
     graph = GraphBuilder(D)
-    broken = add_relations(graph, INPUT, relations, D)
+    broken = add_relations(graph, INPUT, relations)
     graph.node("Identity", broken, output="broken", width=len(relations))
     content = graph.serialize()
     check_onnx(content, source="test")
@@ -109,4 +109,4 @@ def test_large_batches_are_decided_alike() -> None:
 )
 def test_what_is_no_graph_is_refused(relations: list[RelationCard], what: str) -> None:
     with pytest.raises(TrainingError, match=what):
-        add_relations(GraphBuilder(D), INPUT, relations, D)
+        add_relations(GraphBuilder(D), INPUT, relations)
