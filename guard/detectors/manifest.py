@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = [
     "Split",
     "Tail",
     "Versions",
+    "learned_contract",
 ]
 
 FORMAT: Final = 2
@@ -253,12 +255,19 @@ class Manifest(_Part):
 
     def to_contract(self) -> Contract:
         """Give the contract that a request must keep: what fitting found beyond doubt, and what was declared then."""
-        learned = Contract(tuple(_learned(card) for card in self.features), source="the detector's manifest")
+        learned = learned_contract(self.features)
         if self.contract is None:
             return learned
         declared = parse_contract(self.contract, source="the contract in the detector")
         return merge(declared, learned) or learned
 
 
-def _learned(card: FeatureCard) -> Feature:
-    return Feature(card.name, FeatureType(card.type), nullable=card.nullable, categories=card.categories)
+def learned_contract(features: Sequence[FeatureCard]) -> Contract:
+    """Give the contract of what fitting found beyond doubt: names, types, nullability, categories."""
+    return Contract(
+        tuple(
+            Feature(card.name, FeatureType(card.type), nullable=card.nullable, categories=card.categories)
+            for card in features
+        ),
+        source="the detector's manifest",
+    )

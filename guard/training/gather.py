@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from guard.contract import Contract, Feature, FeatureType, merge
-from guard.detectors.manifest import FeatureCard
+from guard.contract import Contract, merge
+from guard.detectors.manifest import FeatureCard, learned_contract
 from guard.errors import TrainingError
 from guard.training.breaches import Breaches, checked_rows, find_breaches
 from guard.training.data import Dataset, Source, Texts
@@ -84,7 +84,7 @@ def gather(
     nullable = [feature.name for feature in declared.features if feature.nullable] if declared else []
     features = survey.cards(nullable)
     # What was declared and what was learned are laid over each other as at serving: now is the time to contradict.
-    contract = merge(declared, _learned(features)) if declared else None
+    contract = merge(declared, learned_contract(features)) if declared else None
     codes = {name: code for code, name in enumerate(survey.class_names)}
     thinned = shares._replace(fit=thin_out(shares.fit, most=most_fit, seed=seed))
     fit, select, calibrate = kept = [_Kept(places, len(features), codes) for places in thinned]
@@ -175,13 +175,3 @@ def _within(wanted: Indices, start: int, n: int) -> tuple[slice, Indices]:
     """Which of the ascending wanted rows are of the n from `start` on: as a slice of them, and counted from there."""
     low, high = np.searchsorted(wanted, [start, start + n]).tolist()
     return slice(low, high), wanted[low:high] - start
-
-
-def _learned(features: tuple[FeatureCard, ...]) -> Contract:
-    return Contract(
-        tuple(
-            Feature(card.name, FeatureType(card.type), nullable=card.nullable, categories=card.categories)
-            for card in features
-        ),
-        source="the detector's manifest",
-    )
