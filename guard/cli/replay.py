@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from guard.cli.journal import JournalOption, open_journal
 from guard.cli.replay_report import comparison_object, print_comparison, print_replay, replay_object
 from guard.cli.review_filters import (
     ActionOption,
@@ -29,14 +30,13 @@ from guard.cli.review_filters import (
     filters,
 )
 from guard.detectors import load_detector
-from guard.errors import ConfigError, JournalError
+from guard.errors import ConfigError
 from guard.journal.filters import Filters
 from guard.journal.reader import JournalReader
 from guard.journal.records import EntryDetail
 from guard.review import Other, compare
 from guard.review import replay as replay_entries
 from guard.review.variables import read_variables
-from guard.settings import GuardSettings
 
 __all__ = ["replay"]
 
@@ -46,9 +46,7 @@ def replay(
         list[str] | None, typer.Argument(metavar="[EVENT]...", help="Event ids, or unique beginnings or ends.")
     ] = None,
     *,
-    journal: Annotated[
-        str | None, typer.Option(metavar="URL", help="The journal: sqlite:///FILE. Default: GUARD_JOURNAL.")
-    ] = None,
+    journal: JournalOption = None,
     settings: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What if: lines GUARD_NAME=value, over those of each entry.")
     ] = None,
@@ -85,7 +83,7 @@ def replay(
     if events and chosen != Filters():
         raise ConfigError(["events are named, and filters are given; expected one of them"])
     other = _other(settings, detector)
-    reader = _open(journal)
+    reader = open_journal(journal)
     entries = _tracked(_entries(reader, events or [], chosen))
     if other is not None:
         comparison = compare(reader, entries, other, limit=limit)
@@ -105,13 +103,6 @@ def _other(settings: Path | None, detector: Path | None) -> Other | None:
     return Other(
         {} if settings is None else read_variables(settings), None if detector is None else load_detector(detector)
     )
-
-
-def _open(journal: str | None) -> JournalReader:
-    url = journal or GuardSettings.from_environ().journal
-    if url == "off":
-        raise JournalError("GUARD_JOURNAL is off: nothing is kept; name a journal with --journal")
-    return JournalReader(url)
 
 
 def _entries(reader: JournalReader, events: list[str], chosen: Filters) -> Iterator[EntryDetail]:

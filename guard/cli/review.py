@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from guard.cli.journal import JournalOption, open_journal
 from guard.cli.review_entry import print_entry
 from guard.cli.review_filters import (
     ActionOption,
@@ -36,10 +37,8 @@ from guard.cli.review_rows import print_rows
 from guard.cli.terminal import safe
 from guard.errors import ConfigError, JournalError
 from guard.journal.export import CSV_COLUMNS, csv_row, entry_object, row_object, to_json
-from guard.journal.reader import JournalReader
 from guard.journal.reasons import read_reasons
 from guard.journal.records import EntryDetail, LabelName
-from guard.settings import GuardSettings
 
 __all__ = ["review"]
 
@@ -51,11 +50,6 @@ class Format(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
-
-
-JournalOption = Annotated[
-    str | None, typer.Option("--journal", metavar="URL", help="The journal: sqlite:///FILE. Default: GUARD_JOURNAL.")
-]
 
 
 @review.command("list")
@@ -85,7 +79,7 @@ def list_(
             label=label, unlabelled=unlabelled, min_score=min_score, max_score=max_score, min_p_value=min_p,
             max_p_value=max_p,
         )  # fmt: skip
-        reader = _open(journal)
+        reader = open_journal(journal)
         rows = reader.entries(chosen, limit=limit)
         if as_json:
             for row in rows:
@@ -107,7 +101,7 @@ def show(
 ) -> None:
     """Show everything that is kept of an entry."""
     with _explained():
-        reader = _open(journal)
+        reader = open_journal(journal)
         entry = reader.entry(event)
         if body is None:
             print_entry(Console(), entry, reasons=read_reasons(reader, entry))
@@ -126,7 +120,7 @@ def label_(
 ) -> None:
     """Label entries; earlier labels stay, and the newest counts."""
     with _explained():
-        labelled = _open(journal).label(events, label, reviewer=reviewer, reason=reason)
+        labelled = open_journal(journal).label(events, label, reviewer=reviewer, reason=reason)
     for event_id in labelled:
         typer.echo(f"{event_id} {label}")
 
@@ -162,19 +156,12 @@ def export(
             label=label, unlabelled=unlabelled, min_score=min_score, max_score=max_score, min_p_value=min_p,
             max_p_value=max_p,
         )  # fmt: skip
-        details = _open(journal).details(chosen, limit=limit)
+        details = open_journal(journal).details(chosen, limit=limit)
         if output is None:
             _write(details, sys.stdout, format_)
             return
         with os.fdopen(_open_private(output, os.O_TRUNC), "w", encoding="ascii", newline="") as file:
             _write(track(details, description="exporting", console=Console(stderr=True)), file, format_)
-
-
-def _open(journal: str | None) -> JournalReader:
-    url = journal or GuardSettings.from_environ().journal
-    if url == "off":
-        raise JournalError("GUARD_JOURNAL is off: nothing is kept; name a journal with --journal")
-    return JournalReader(url)
 
 
 @contextmanager
