@@ -105,18 +105,23 @@ def fit(
         )
     concerns = (*fitted.concerns, *(concerns_of_names(source.names) if data.suffix.lower() == ".csv" else ()))
     fitted.save(output)
-    written = []
+    beside = list(_write_beside(fitted, output, card=card, contract=write_contract, concerns=concerns))
+    for line in (*_summary(fitted, output), *beside, *(f"warning: {concern}" for concern in concerns)):
+        typer.echo(safe(line))
+
+
+def _write_beside(
+    fitted: FittedDetector, output: Path, *, card: bool, contract: Path | None, concerns: Sequence[str]
+) -> Iterator[str]:
+    """Write what was asked for beside the detector, and tell where."""
     if card:
         text = render_card(
             fitted.content, path=output, select=fitted.select, measured=fitted.measured, concerns=concerns
         )
-        written.append(f"card: {write_card(text, output)}")
-    if write_contract:
-        drafted = contract_text(fitted.manifest.features, fitted.manifest.relations)
-        write_whole(write_contract, drafted.encode())
-        written.append(f"contract: {write_contract}")
-    for line in (*_summary(fitted, output), *written, *(f"warning: {concern}" for concern in concerns)):
-        typer.echo(safe(line))
+        yield f"card: {write_card(text, output)}"
+    if contract:
+        write_whole(contract, contract_text(fitted.manifest.features, fitted.manifest.relations).encode())
+        yield f"contract: {contract}"
 
 
 def _check_usage(

@@ -1,7 +1,8 @@
-"""What fitting refuses before it learns anything. Every check raises TrainingError, which says what would do."""
+"""What fitting refuses. Every check raises TrainingError, which says what would do."""
 
 from __future__ import annotations
 
+from guard.detectors.detector import MAX_DETECTOR_BYTES
 from guard.detectors.options import FitOptions
 from guard.detectors.promise import Promise
 from guard.errors import TrainingError
@@ -9,7 +10,7 @@ from guard.training.breaches import Breaches
 from guard.training.concerns import rows_in_all
 from guard.training.split import MOST_CALIBRATE, share_sizes
 
-__all__ = ["check_breaches", "check_rates", "check_rows"]
+__all__ = ["check_breaches", "check_rates", "check_rows", "check_size"]
 
 # Below, the select rows are too few to choose anything on.
 LEAST_ROWS, LEAST_CROSS_FITTED = 40, 20
@@ -55,3 +56,12 @@ def _too_few(promise: Promise, n: int, options: FitOptions) -> str:
     enough = Promise(promise.fpr, n, options.confidence).carried
     instead = ", or --cross-fit, which calibrates on all rows" if enough else ""
     return f"{needs}, which is {in_all} rows in all: give more, or a higher --fpr{instead}"
+
+
+def check_size(content: bytes) -> None:
+    """Refuse a detector that couldn't be loaded."""
+    if len(content) > MAX_DETECTOR_BYTES:
+        raise TrainingError(
+            f"the detector would have {len(content):,} bytes, and {MAX_DETECTOR_BYTES:,} at most can be loaded; "
+            f"leave out columns or classes, or give fewer rows"
+        )

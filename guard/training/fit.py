@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from guard.contract import Contract, FeatureType, parse_contract
-from guard.detectors.detector import MAX_DETECTOR_BYTES
 from guard.detectors.manifest import FORMAT, Calibration, Golden, Manifest, PartCard, Split
 from guard.detectors.options import FitOptions
 from guard.detectors.promise import Promise
 from guard.errors import TrainingError
 from guard.training.breaches import Breaches
 from guard.training.calibrate import calibrate, weigh
-from guard.training.checks import check_breaches, check_rates, check_rows
+from guard.training.checks import check_breaches, check_rates, check_rows, check_size
 from guard.training.classes import predict
 from guard.training.concerns import concerns_of_fit
 from guard.training.crossfit import cross_fit, with_ranges_of
@@ -143,28 +142,9 @@ def fit_detector(
         for group in range(learned.n_groups)
     )
     on_step(STEPS[4])
-    manifest = Manifest(
-        format=FORMAT,
-        features=learned.features,
-        split=Split(**gathered.seen._asdict()),
-        options=options,
-        forest=learned.forest.card,
-        spaces=tuple(space.card for space in learned.near.spaces),
-        parts=cards,
-        relations=learned.relations,
-        classes=None if learned.classes is None else learned.classes.card(learned.groups),
-        calibrations=calibrations,
-        training_sha256=gathered.training_sha256,
-        versions=versions(),
-        contract=contract,
-        golden=_golden(learned, cards, calibrations, seed=seed),
-    )
+    manifest = _describe(gathered, learned, cards, calibrations, options=options, contract=contract)
     content = build_graph(learned, cards=cards, calibrations=calibrations, manifest=manifest)
-    if len(content) > MAX_DETECTOR_BYTES:
-        raise TrainingError(
-            f"the detector would have {len(content):,} bytes, and {MAX_DETECTOR_BYTES:,} at most can be loaded; "
-            f"leave out columns or classes, or give fewer rows"
-        )
+    check_size(content)
     return FittedDetector(
         content,
         manifest,
@@ -235,6 +215,33 @@ def select(
         categorical={*categorical, *(f.name for f in features if f.type is FeatureType.CATEGORY)},
         texts={feature.name for feature in features if feature.type is FeatureType.STRING},
         predictions=predictions,
+    )
+
+
+def _describe(
+    gathered: Gathered,
+    learned: Learned,
+    cards: tuple[PartCard, ...],
+    calibrations: tuple[Calibration, ...],
+    *,
+    options: FitOptions,
+    contract: str | None,
+) -> Manifest:
+    return Manifest(
+        format=FORMAT,
+        features=learned.features,
+        split=Split(**gathered.seen._asdict()),
+        options=options,
+        forest=learned.forest.card,
+        spaces=tuple(space.card for space in learned.near.spaces),
+        parts=cards,
+        relations=learned.relations,
+        classes=None if learned.classes is None else learned.classes.card(learned.groups),
+        calibrations=calibrations,
+        training_sha256=gathered.training_sha256,
+        versions=versions(),
+        contract=contract,
+        golden=_golden(learned, cards, calibrations, seed=options.seed),
     )
 
 
