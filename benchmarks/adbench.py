@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from guard.training.metrics import auroc, recall_at
+from guard.training.evaluation.metrics import auroc, recall_at
 
 __all__ = ["RATES", "Figures", "Task", "measure", "set_names", "split"]
 

@@ -40,7 +40,7 @@ from guard.detectors import Detector, cut, open_detector
 from guard.detectors.relations import holds
 from guard.training import fit_detector
 from guard.training.recalibrate import recalibrate_detector
-from guard.training.stream import Chunk, Stream
+from guard.training.rows.stream import Chunk, Stream
 
 DATA = Path(os.environ.get("INFERENCE_GUARD_DATA", "../shared/data"))
 

@@ -14,8 +14,8 @@ from benchmarks.clean_rows import Heldout
 from guard.detectors.evidence import Evidence
 from guard.detectors.flag_count import UPPER_POINT
 from guard.detectors.promise import crowd_rank, cut, rank_count_limit
-from guard.training.batches import Batches, judge_batches
-from guard.training.scored import Coded, make_judge
+from guard.training.evaluation.batches import Batches, judge_batches
+from guard.training.evaluation.scored import Coded, make_judge
 from guard.verdict import Action
 
 REJECT_FPR = 0.001

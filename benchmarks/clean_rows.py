@@ -12,7 +12,7 @@ import polars as pl
 
 from guard.detectors import open_detector
 from guard.training import fit_detector
-from guard.training.scored import Group, ScoredRows, groups_of, score_matrix
+from guard.training.evaluation.scored import Group, ScoredRows, groups_of, score_matrix
 
 DATA = Path(os.environ.get("INFERENCE_GUARD_DATA", "../shared/data"))
 

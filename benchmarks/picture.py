@@ -24,7 +24,7 @@ from benchmarks.clean_rows import Heldout, halves, hold_out, read_normals
 from guard.detectors import Promise
 from guard.detectors.flag_count import most_flags
 from guard.training import fit_detector
-from guard.training.share import Share
+from guard.training.evaluation.share import Share
 
 FPR = 0.01
 

@@ -31,7 +31,7 @@ from benchmarks.machine import header
 from benchmarks.promise_variants import show_classes, show_cross_fitted, show_demo
 from guard.detectors import Promise
 from guard.detectors.flag_count import most_flags
-from guard.training.batches import Batches
+from guard.training.evaluation.batches import Batches
 
 RATES = (0.01, 0.001)
 SIZES = (1, 10, 100)

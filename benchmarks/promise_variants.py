@@ -17,8 +17,8 @@ from benchmarks.clean_rows import Heldout, halves, hold_out, read_normals, read_
 from guard.detectors import Promise, open_detector
 from guard.detectors.flag_count import UPPER_POINT, flag_count_points, most_flags
 from guard.training import fit_detector
-from guard.training.evaluate import measure_rate
-from guard.training.scored import groups_of, score_matrix
+from guard.training.evaluation.evaluate import measure_rate
+from guard.training.evaluation.scored import groups_of, score_matrix
 from models.build import HOME
 from models.rates import FLAG_FPR, REJECT_FPR, measure, over
 

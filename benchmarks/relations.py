@@ -24,9 +24,9 @@ from benchmarks.machine import header
 from guard.detectors.detector import open_session
 from guard.detectors.manifest import FeatureCard
 from guard.detectors.relations import RelationCard, holds
+from guard.training.graph.nodes import INPUT, GraphBuilder
+from guard.training.graph.relations import add_relations
 from guard.training.mining import mine_relations
-from guard.training.nodes import INPUT, GraphBuilder
-from guard.training.relation_graph import add_relations
 
 DATA = Path(os.environ.get("INFERENCE_GUARD_DATA", "../shared/data"))
 TEST_SHARE, SELECT_SHARE = 0.2, 0.16

@@ -23,10 +23,10 @@ from benchmarks.machine import header
 from guard.detectors import Detector, Manifest
 from guard.detectors.detector import open_session
 from guard.training import fit_detector
-from guard.training.data import from_array
-from guard.training.encode import describe, forest_columns
-from guard.training.forest import FoldedForest, fit_forest, fold
-from guard.training.nodes import INPUT, GraphBuilder
+from guard.training.graph.nodes import INPUT, GraphBuilder
+from guard.training.parts.forest import FoldedForest, fit_forest, fold
+from guard.training.rows.data import from_array
+from guard.training.rows.encode import describe, forest_columns
 
 SEED = 0
 N_ROWS, N_FEATURES = 10_000, 30

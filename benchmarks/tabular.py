@@ -37,7 +37,7 @@ from guard.detectors import Detector, Promise, cut, open_detector
 from guard.detectors.flag_count import most_flags
 from guard.errors import TrainingError
 from guard.training import fit_detector
-from guard.training.split import share_sizes
+from guard.training.rows.split import share_sizes
 
 # Mean AUROC and recall at 1 %, over all sets, on clean rows and with 5 % contamination.
 GOALS = {0.0: (0.868, 0.470), 0.05: (0.795, 0.290)}

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from guard.detectors.detector import open_session
 from guard.detectors.relations import RelationCard
-from guard.training.nodes import INPUT, GraphBuilder
-from guard.training.relation_graph import add_relations
+from guard.training.graph.nodes import INPUT, GraphBuilder
+from guard.training.graph.relations import add_relations
 
 __all__ = ["Knowledge"]
 

@@ -12,9 +12,9 @@ from guard.cli.terminal import safe
 from guard.detectors import load_detector
 from guard.errors import TrainingError
 from guard.training.card import card_path, render_card, write_card
+from guard.training.evaluation.scored import groups_of
 from guard.training.recalibrate import recalibrate_detector
-from guard.training.scored import groups_of
-from guard.training.stream import open_stream
+from guard.training.rows.stream import open_stream
 from guard.training.write import refuse_same_files, write_whole
 
 __all__ = ["calibrate"]

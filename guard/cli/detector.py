@@ -18,7 +18,7 @@ from guard.detectors.classes import ClassCard
 from guard.detectors.describe import built_with, contract_line, learned, secret, table_and_tail
 from guard.detectors.manifest import Calibration, FeatureCard, Manifest
 from guard.detectors.relations import RelationCard
-from guard.training.scored import Group, groups_of
+from guard.training.evaluation.scored import Group, groups_of
 
 __all__ = ["detector"]
 

@@ -20,12 +20,12 @@ from guard.cli.terminal import safe
 from guard.detectors import Detector, load_detector
 from guard.detectors.manifest import Manifest
 from guard.errors import TrainingError
-from guard.training.evaluate import Evaluation, evaluate_rows
-from guard.training.labels import Labels, read_labels
-from guard.training.plot import check_plot, draw, save_plot
-from guard.training.provenance import TrainingDigest
-from guard.training.scored import ScoredRows, digested, groups_of, score_rows
-from guard.training.stream import open_stream
+from guard.training.evaluation.evaluate import Evaluation, evaluate_rows
+from guard.training.evaluation.labels import Labels, read_labels
+from guard.training.evaluation.plot import check_plot, draw, save_plot
+from guard.training.evaluation.scored import ScoredRows, digested, groups_of, score_rows
+from guard.training.rows.provenance import TrainingDigest
+from guard.training.rows.stream import open_stream
 from guard.training.write import refuse_same_files
 
 __all__ = ["evaluate"]

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from guard.cli.terminal import cell
-from guard.training.batches import Batches
-from guard.training.evaluate import Detection, Evaluation, Rate
-from guard.training.share import Share
+from guard.training.evaluation.batches import Batches
+from guard.training.evaluation.evaluate import Detection, Evaluation, Rate
+from guard.training.evaluation.share import Share
 
 __all__ = ["print_tables"]
 

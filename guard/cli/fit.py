@@ -16,10 +16,10 @@ from guard.errors import ConfigError
 from guard.training import FittedDetector, fit_detector, open_source
 from guard.training.card import card_path, render_card, write_card
 from guard.training.concerns import concerns_of_names
+from guard.training.evaluation.scored import groups_of
 from guard.training.fit import DEFAULT_RATES, STEPS, select
 from guard.training.mining import contract_text
-from guard.training.scored import groups_of
-from guard.training.split import MOST_FIT
+from guard.training.rows.split import MOST_FIT
 from guard.training.write import refuse_same_files, write_whole
 
 __all__ = ["fit"]

@@ -17,7 +17,7 @@ from guard.cli.terminal import safe
 from guard.detectors import Detector, Judge, Manifest, explain_row, load_detector
 from guard.detectors.reasons import similar
 from guard.errors import TrainingError
-from guard.training.stream import Chunk, open_stream
+from guard.training.rows.stream import Chunk, open_stream
 from guard.training.write import refuse_same_files
 from guard.verdict import Action
 

@@ -14,9 +14,9 @@ from guard.detectors.describe import built_with, contract_line, learned, secret
 from guard.detectors.detector import Detector, open_detector
 from guard.detectors.manifest import FeatureCard, Manifest
 from guard.detectors.relations import RelationCard
-from guard.training.evaluate import Rate, measure_rate
+from guard.training.evaluation.evaluate import Rate, measure_rate
+from guard.training.evaluation.scored import Group, groups_of, score_matrix
 from guard.training.markdown import plain, table
-from guard.training.scored import Group, groups_of, score_matrix
 from guard.training.write import write_whole
 
 __all__ = ["card_path", "render_card", "write_card"]

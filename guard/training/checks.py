@@ -6,9 +6,9 @@ from guard.detectors.detector import MAX_DETECTOR_BYTES
 from guard.detectors.options import FitOptions
 from guard.detectors.promise import Promise
 from guard.errors import TrainingError
-from guard.training.breaches import Breaches
 from guard.training.concerns import rows_in_all
-from guard.training.split import MOST_CALIBRATE, share_sizes
+from guard.training.rows.breaches import Breaches
+from guard.training.rows.split import MOST_CALIBRATE, share_sizes
 
 __all__ = ["check_breaches", "check_rates", "check_rows", "check_size"]
 

@@ -9,11 +9,11 @@ from guard.detectors.classes import ClassCard
 from guard.detectors.flag_count import most_flags
 from guard.detectors.manifest import FeatureCard, Manifest
 from guard.detectors.promise import Promise
-from guard.training.breaches import Breaches
-from guard.training.drift import Drift
-from guard.training.files import looks_like_number
-from guard.training.scored import groups_of
-from guard.training.split import MOST_CALIBRATE, rows_needed
+from guard.training.evaluation.scored import groups_of
+from guard.training.rows.breaches import Breaches
+from guard.training.rows.drift import Drift
+from guard.training.rows.files import looks_like_number
+from guard.training.rows.split import MOST_CALIBRATE, rows_needed
 
 __all__ = ["concerns_of_fit", "concerns_of_fresh_rows", "concerns_of_names", "rows_in_all"]
 

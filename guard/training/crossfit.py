@@ -14,11 +14,11 @@ from guard.detectors.options import FitOptions
 from guard.detectors.promise import cut
 from guard.detectors.votes import votes
 from guard.training.calibrate import weigh
-from guard.training.classes import predict
-from guard.training.encode import quantiles
-from guard.training.graph import Learned, build_graph, votes_of
+from guard.training.graph.build import Learned, build_graph, votes_of
 from guard.training.learn import Rows, learn, run
-from guard.training.predicted import Predicted
+from guard.training.protected.classes import predict
+from guard.training.protected.predicted import Predicted
+from guard.training.rows.encode import quantiles
 
 __all__ = ["FOLDS", "cross_fit", "with_ranges_of"]
 

@@ -16,21 +16,21 @@ from guard.detectors.manifest import FORMAT, Calibration, Golden, Manifest, Part
 from guard.detectors.options import FitOptions
 from guard.detectors.promise import Promise
 from guard.errors import TrainingError
-from guard.training.breaches import Breaches
 from guard.training.calibrate import calibrate, weigh
 from guard.training.checks import check_breaches, check_rates, check_rows, check_size
-from guard.training.classes import predict
 from guard.training.concerns import concerns_of_fit
 from guard.training.crossfit import cross_fit, with_ranges_of
-from guard.training.data import Selection
-from guard.training.drift import Drift
-from guard.training.gather import Gathered, gather
 from guard.training.golden import golden_rows, golden_vectors
-from guard.training.graph import Learned, build_graph, votes_of
+from guard.training.graph.build import Learned, build_graph, votes_of
 from guard.training.learn import Rows, is_fresh, learn, run
-from guard.training.predicted import find_classes
-from guard.training.provenance import versions
-from guard.training.sources import to_source
+from guard.training.protected.classes import predict
+from guard.training.protected.predicted import find_classes
+from guard.training.rows.breaches import Breaches
+from guard.training.rows.data import Selection
+from guard.training.rows.drift import Drift
+from guard.training.rows.gather import Gathered, gather
+from guard.training.rows.provenance import versions
+from guard.training.rows.sources import to_source
 from guard.training.write import write_whole
 
 __all__ = ["DEFAULT_RATES", "STEPS", "FittedDetector", "fit_detector"]

@@ -10,15 +10,15 @@ import numpy.typing as npt
 from guard.detectors.detector import open_session
 from guard.detectors.manifest import FeatureCard
 from guard.detectors.options import FitOptions
-from guard.training.classes import predict
-from guard.training.conditional import fit_conditional
-from guard.training.encode import forest_columns, forest_matrix
-from guard.training.forest import FoldedForest, fit_forest, fold
-from guard.training.graph import Learned
+from guard.training.graph.build import Learned
+from guard.training.graph.nodes import INPUT, GraphBuilder
 from guard.training.mining import mine_relations
-from guard.training.near import Space, fit_near
-from guard.training.nodes import INPUT, GraphBuilder
-from guard.training.predicted import Predicted
+from guard.training.parts.conditional import fit_conditional
+from guard.training.parts.forest import FoldedForest, fit_forest, fold
+from guard.training.parts.near import Space, fit_near
+from guard.training.protected.classes import predict
+from guard.training.protected.predicted import Predicted
+from guard.training.rows.encode import forest_columns, forest_matrix
 
 __all__ = ["Rows", "is_fresh", "learn", "run"]
 

@@ -16,13 +16,13 @@ from guard.detectors.options import Recalibration
 from guard.errors import TrainingError
 from guard.training.calibrate import calibrate
 from guard.training.concerns import concerns_of_fresh_rows
+from guard.training.evaluation.scored import Group, ScoredRows, digested, flagged, groups_of, score_rows
 from guard.training.extras import require
 from guard.training.golden import golden_vectors
-from guard.training.graph import recalibrate
-from guard.training.provenance import TrainingDigest
-from guard.training.scored import Group, ScoredRows, digested, flagged, groups_of, score_rows
-from guard.training.split import MOST_CALIBRATE
-from guard.training.stream import Stream
+from guard.training.graph.build import recalibrate
+from guard.training.rows.provenance import TrainingDigest
+from guard.training.rows.split import MOST_CALIBRATE
+from guard.training.rows.stream import Stream
 
 __all__ = ["Recalibrated", "distance_from", "recalibrate_detector"]
 

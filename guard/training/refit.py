@@ -15,14 +15,14 @@ from guard.detectors.manifest import TOLERANCE, Manifest, Versions
 from guard.detectors.onnx_file import check_onnx
 from guard.detectors.options import FitOptions
 from guard.errors import DetectorError, GuardError, TrainingError
-from guard.training.data import Selection
-from guard.training.encode import raw_matrix
 from guard.training.extras import require
-from guard.training.files import read_array, read_header
 from guard.training.fit import FittedDetector, fit_detector, select
-from guard.training.provenance import TrainingDigest, versions
-from guard.training.sources import open_source
-from guard.training.stream import open_stream
+from guard.training.rows.data import Selection
+from guard.training.rows.encode import raw_matrix
+from guard.training.rows.files import read_array, read_header
+from guard.training.rows.provenance import TrainingDigest, versions
+from guard.training.rows.sources import open_source
+from guard.training.rows.stream import open_stream
 
 __all__ = ["Check", "check_refit", "check_rows", "compare", "inspect", "refit"]
 

@@ -8,9 +8,9 @@ from guard.detectors import Manifest
 from guard.detectors.classes import ClassCard
 from guard.detectors.promise import Promise
 from guard.training import fit_detector
-from guard.training.breaches import Breaches
 from guard.training.concerns import concerns_of_fit, concerns_of_fresh_rows, concerns_of_names, rows_in_all
-from guard.training.drift import Drift
+from guard.training.rows.breaches import Breaches
+from guard.training.rows.drift import Drift
 
 
 @pytest.fixture(scope="module")

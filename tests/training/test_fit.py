@@ -13,12 +13,12 @@ from guard.detectors import Detector, load_detector
 from guard.detectors.detector import open_session
 from guard.errors import ContractError, TrainingError
 from guard.training import FittedDetector, fit_detector
-from guard.training.encode import describe, forest_columns, forest_matrix, raw_matrix
-from guard.training.forest import average_path_length, fit_forest, fold
-from guard.training.frames import from_frame
+from guard.training.graph.nodes import INPUT, GraphBuilder
 from guard.training.learn import run
-from guard.training.nodes import INPUT, GraphBuilder
-from guard.training.split import split_rows
+from guard.training.parts.forest import average_path_length, fit_forest, fold
+from guard.training.rows.encode import describe, forest_columns, forest_matrix, raw_matrix
+from guard.training.rows.frames import from_frame
+from guard.training.rows.split import split_rows
 
 
 def loaded(fitted: FittedDetector, tmp_path: Path) -> Detector:

@@ -12,7 +12,7 @@ from guard.detectors.detector import open_detector
 from guard.errors import TrainingError
 from guard.training import fit_detector
 from guard.training.recalibrate import Recalibrated, distance_from, recalibrate_detector
-from guard.training.stream import open_stream
+from guard.training.rows.stream import open_stream
 
 
 @pytest.fixture(scope="module")

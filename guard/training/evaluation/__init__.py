@@ -1,0 +1,1 @@
+"""What a detector does on labelled or clean rows: rates, recalls, figures."""

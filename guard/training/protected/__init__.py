@@ -1,0 +1,1 @@
+"""The protected model: the class that it predicts, as the detector computes it."""

@@ -1,0 +1,1 @@
+"""Clean rows, however many: read, described, split in three, encoded."""
