@@ -2,7 +2,7 @@
 
 from guard.contract import Contract, load_contract
 from guard.detectors import Detector, load_detector
-from guard.errors import ConfigError, ContractError, DetectorError, GuardError
+from guard.errors import ConfigError, ContractError, DetectorError, GuardError, MalformedRequest
 from guard.middleware import GuardMiddleware
 from guard.screening import Screener
 from guard.settings import GuardSettings
@@ -22,6 +22,7 @@ __all__ = [
     "GuardMiddleware",
     "GuardSettings",
     "Kind",
+    "MalformedRequest",
     "Mode",
     "Screener",
     "Verdict",

@@ -6,7 +6,7 @@ that never end (the server's business, before an application is called).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
 from guard.errors import BodyTooLarge, MalformedRequest
@@ -23,6 +23,7 @@ __all__ = [
     "is_http_1",
     "may_have_body",
     "read_headers",
+    "replace_headers",
     "strip_spoofed",
     "too_large",
 ]
@@ -76,6 +77,12 @@ def strip_spoofed(scope: Scope) -> Scope:
     """A copy of the scope without the headers that look like guard's own."""
     kept = [pair for pair in scope["headers"] if not _looks_like_ours(pair[0].lower())]
     return {**scope, "headers": kept}
+
+
+def replace_headers(scope: Scope, changes: Mapping[bytes, bytes | None]) -> Scope:
+    """A copy of the scope with headers set, each once, or dropped (None); names are in lower case."""
+    kept = [pair for pair in scope["headers"] if pair[0].lower() not in changes]
+    return {**scope, "headers": [*kept, *((name, value) for name, value in changes.items() if value is not None)]}
 
 
 def may_have_body(scope: Scope, headers: RequestHeaders) -> bool:

@@ -8,18 +8,18 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Datatype", "Fault", "InferenceRequest", "Layout", "Tensor", "WireFormat"]
+__all__ = ["Datatype", "Fault", "InferenceRequest", "Layout", "Passage", "Tensor", "WireFormat"]
 
 
 # Where the protocol's names aren't NumPy's in capitals.
-_NUMPY = {"FP16": "float16", "FP32": "float32", "FP64": "float64", "BYTES": "object"}
+_NUMPY = {"FP16": "float16", "BF16": "float32", "FP32": "float32", "FP64": "float64", "BYTES": "object"}
 
 
 class Datatype(enum.StrEnum):
     """A tensor's datatype, by its name in the Open Inference Protocol."""
 
     numpy: np.dtype[Any]
-    """the dtype that holds it (object for BYTES)"""
+    """the dtype that holds it (object for BYTES; float32 for BF16, which NumPy lacks)"""
 
     BOOL = "BOOL"
     UINT8 = "UINT8"
@@ -31,6 +31,7 @@ class Datatype(enum.StrEnum):
     INT32 = "INT32"
     INT64 = "INT64"
     FP16 = "FP16"
+    BF16 = "BF16"
     FP32 = "FP32"
     FP64 = "FP64"
     BYTES = "BYTES"
@@ -47,9 +48,20 @@ class WireFormat(enum.StrEnum):
     """Which decoder read the request."""
 
     V2 = "v2"
+    V2_BINARY = "v2-binary"
     V1 = "v1"
+    MLFLOW = "mlflow"
+    CSV = "csv"
+    NAMED = "named"
     RECORDS = "records"
     ROWS = "rows"
+    POINTERS = "pointers"
+    NPY = "npy"
+    ARROW = "arrow"
+    IMAGE = "image"
+    MULTIPART = "multipart"
+    OPENAI = "openai"
+    CUSTOM = "custom"
 
 
 class Layout(enum.Enum):
@@ -63,6 +75,10 @@ class Layout(enum.Enum):
     """`list[list[value]]`, values in the order of the features"""
     COLUMNS = "columns"
     """`dict[str, list[value]]`, one list per feature"""
+    IMAGES = "images"
+    """`tuple[uint8 array [H, W, C], ...]`, one per instance"""
+    TEXTS = "texts"
+    """`tuple[Passage, ...]`"""
 
 
 class Fault(NamedTuple):
@@ -89,6 +105,14 @@ class Tensor(NamedTuple):
     datatype: Datatype
     shape: tuple[int, ...]
     data: npt.NDArray[Any]
+
+
+class Passage(NamedTuple):
+    """One text of a request: who speaks (`user`, `system`, `prompt`, `input`, ...), and where it stands."""
+
+    role: str
+    text: str
+    where: str
 
 
 # Named tuples, since every request pays for making them: frozen dataclasses take four times as long.

@@ -1,7 +1,8 @@
 """GuardMiddleware: the gate in front of an ASGI app.
 
 It knows ASGI and nothing of NumPy. What was screened is what is served: the app gets the very messages
-that were read. `monitor` never changes an answer.
+that were read, or in `enforce` with GUARD_FORWARD=canonical what guard made of them. `monitor` never changes
+a request or an answer.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import os
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from guard.asgi import (
     ASGIApp,
@@ -27,20 +27,23 @@ from guard.asgi import (
     is_http_1,
     may_have_body,
     read_headers,
+    replace_headers,
     strip_spoofed,
 )
 from guard.client import ClientResolver
-from guard.errors import ConfigError, RequestError
+from guard.decode.canonical import Canonical
+from guard.errors import ConfigError, OverBudget, RequestError
 from guard.journal import Counters, RequestContext
 from guard.monitor import Tally, exporter
 from guard.paths import Route
 from guard.problem import send_problem
-from guard.recorder import Recorder
+from guard.recorder import REPLAY_HEADERS, Recorder
 from guard.rules import DisabledRules
-from guard.screening import Screener, Screening, check_encoding
+from guard.screening import Screener, Screening
 from guard.settings import GuardSettings
 from guard.upload import ByteBudget, Upload
 from guard.verdict import Action, Mode, Verdict
+from guard.workers import Workers
 
 __all__ = ["GuardMiddleware"]
 
@@ -49,13 +52,20 @@ logger = logging.getLogger("guard")
 # Bodies up to this size are judged on the event loop: handing them to a thread costs more.
 INLINE_BYTES = 65_536
 
-# Judging holds the interpreter's lock for the most part; more threads would wait for each other.
-THREADS = 2
+# Other formats may take long, however short they are: an image, an archive's like.
+_JSON_BEGINS = frozenset({b"{", b"[", b" ", b"\n"})
+
+
+class _Judged(NamedTuple):
+    """What came of a body, and what is forwarded in its place (None: the body as it came)."""
+
+    screening: Screening
+    canonical: Canonical | None = None
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """One request, without its body."""
+    """One request, without its body; `scope` is what the app gets, `headers` what the client sent."""
 
     scope: Scope
     headers: RequestHeaders
@@ -79,9 +89,12 @@ class GuardMiddleware:
         self.recorder = Recorder(self.settings, artifacts=self.screener.artifacts)
         self._clients = ClientResolver(self.settings)
         self._budget = ByteBudget(self.settings.max_inflight_bytes)
-        self._workers = _Workers()
+        self._workers = Workers()
         self._samples = self.settings.journal_sample > 0
+        # Nobody knows what a user's own decoder does.
+        self._may_take_long = self.settings.decoder is not None
         self._deadline_s = self.settings.score_timeout_ms / 1000
+        self._rewrites = self.settings.forward == "canonical" and self.settings.mode is Mode.ENFORCE
         self.tally = Tally(self.settings.mode)
         exporter().watch(self)
 
@@ -110,10 +123,13 @@ class GuardMiddleware:
         try:
             screening, body = await self._screen(exchange, upload)
             status = None if screening is None else self._settle(exchange, screening, body)
-            if screening is None or status is None:
-                await self.app(scope, upload, send)
+            verdict = None if screening is None else screening.verdict
+            # What the app has, the budget counts no longer; it may take long to answer.
+            del screening, body
+            if verdict is None or status is None:
+                await self.app(exchange.scope, upload, send)
             else:
-                await self._refuse(exchange, screening.verdict, status, upload, send)
+                await self._refuse(exchange, verdict, status, upload, send)
         finally:
             upload.release()
 
@@ -124,7 +140,7 @@ class GuardMiddleware:
             check_headers(exchange.headers, self.settings)
             encoding = exchange.headers.values.get(b"content-encoding")
             if encoding is not None:
-                check_encoding(encoding.decode("latin-1"))
+                self.screener.check_encoding(encoding)
             body = await upload.read(self.settings)
         except RequestError as error:
             screening = self.screener.refuse(error, route=exchange.route)
@@ -133,27 +149,54 @@ class GuardMiddleware:
         if not body:
             return None, body
         start = time.perf_counter()
-        try:
-            if len(body) <= INLINE_BYTES:
-                screening = self.screener.examine(body, route=exchange.route)
-            else:
-                screening = await self._examine_in_thread(body, exchange.route)
-        except Exception as error:  # noqa: BLE001 - whatever fails here is ours; GUARD_ON_ERROR decides
-            logger.error("guard failed to judge a request: %s at %s", type(error).__name__, _place(error))  # noqa: TRY400
-            screening = self.screener.note("G901", f"guard failed: {type(error).__name__}", route=exchange.route)
+        screening, canonical = await self._judge_guarded(body, exchange)
         seconds = time.perf_counter() - start
         if seconds > self._deadline_s and "G902" not in _rules(screening):
             screening = self.screener.note("G902", "judging the request took too long", route=exchange.route)
+        if canonical is not None and not screening.verdict.rejected:
+            refused = self._replace(canonical, exchange, upload)
+            # Judged again, its body would pass: no replay shows what others held.
+            screening, body = (screening, body) if refused is None else (refused, b"")
         self.tally.observe(screening.verdict, seconds=seconds)
         return screening, body
 
-    async def _examine_in_thread(self, body: bytes, route: Route) -> Screening:
+    async def _judge_guarded(self, body: bytes, exchange: _Exchange) -> _Judged:
+        """Judge a body where it holds nobody up; a failure of ours is a finding."""
+        try:
+            if not self._may_take_long and _is_quick(body, exchange.headers):
+                return self._judge(body, exchange)
+            return await self._judge_in_thread(body, exchange)
+        except Exception as error:  # noqa: BLE001 - whatever fails here is ours; GUARD_ON_ERROR decides
+            logger.error("guard failed to judge a request: %s at %s", type(error).__name__, _place(error))  # noqa: TRY400
+            return _Judged(self.screener.note("G901", f"guard failed: {type(error).__name__}", route=exchange.route))
+
+    def _judge(self, body: bytes, exchange: _Exchange) -> _Judged:
+        """Judge a body, and write what passes anew where that is to be forwarded."""
+        headers = exchange.headers.values
+        screening = self.screener.examine(body, route=exchange.route, headers=headers)
+        if not self._rewrites or screening.verdict.rejected:
+            return _Judged(screening)
+        try:
+            return _Judged(screening, self.screener.canonicalise(body, screening.verdict, headers=headers))
+        except RequestError as error:
+            return _Judged(self.screener.refuse(error, route=exchange.route))
+
+    async def _judge_in_thread(self, body: bytes, exchange: _Exchange) -> _Judged:
         """Judge a body that takes long off the event loop, within the deadline."""
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await self._workers.run(partial(self.screener.examine, body, route=route))
+                return await self._workers.run(partial(self._judge, body, exchange))
         except TimeoutError:
-            return self.screener.note("G902", "judging the request took too long", route=route)
+            return _Judged(self.screener.note("G902", "judging the request took too long", route=exchange.route))
+
+    def _replace(self, canonical: Canonical, exchange: _Exchange, upload: Upload) -> Screening | None:
+        """Let the app have guard's own encoding; a refusal where the byte budget has no room for it."""
+        try:
+            upload.replace(canonical.body)
+        except OverBudget as error:
+            return self.screener.refuse(error, route=exchange.route)
+        exchange.scope = replace_headers(exchange.scope, canonical.headers)
+        return None
 
     def _settle(self, exchange: _Exchange, screening: Screening, body: bytes) -> int | None:
         """Journal what is to be journaled, and tell the app; the status to refuse with, or None to pass it on."""
@@ -191,6 +234,7 @@ class GuardMiddleware:
             client=self._clients.pseudonym(exchange.client),
             status=status,
             content_type=headers.text(b"content-type"),
+            headers=tuple((name.decode(), headers.values[name].decode("latin-1")) for name in _kept(headers)),
         )
 
     async def _refuse(self, exchange: _Exchange, verdict: Verdict, status: int, upload: Upload, send: Send) -> None:
@@ -199,7 +243,8 @@ class GuardMiddleware:
             send,
             status=status,
             event_id=verdict.event_id,
-            path=exchange.scope["path"],
+            protocol=exchange.route.protocol,
+            path=exchange.route.path,
             close=is_http_1(exchange.scope) and not upload.complete,
             upload=upload if _goes_on_sending(exchange.headers, status, upload) else None,
         )
@@ -234,6 +279,15 @@ class GuardMiddleware:
         await send(message)
 
 
+def _is_quick(body: bytes, headers: RequestHeaders) -> bool:
+    """Whether a body is judged in less time than handing it to a thread is worth: not if it may unfold."""
+    return len(body) <= INLINE_BYTES and body[:1] in _JSON_BEGINS and b"content-encoding" not in headers.values
+
+
+def _kept(headers: RequestHeaders) -> Iterable[bytes]:
+    return (name for name in REPLAY_HEADERS if name in headers.values)
+
+
 def _rules(screening: Screening) -> set[str]:
     return {finding.rule_id for finding in screening.verdict.findings}
 
@@ -256,21 +310,6 @@ def check(settings: GuardSettings) -> None:
             faults += error.faults
     if faults:
         raise ConfigError(faults)
-
-
-class _Workers:
-    """Threads for long judgements, started in each process at the first need."""
-
-    def __init__(self) -> None:
-        self._pid: int | None = None
-        self._pool: ThreadPoolExecutor | None = None
-
-    async def run(self, call: Callable[[], Screening]) -> Screening:
-        pool = self._pool
-        if pool is None or self._pid != os.getpid():
-            pool = ThreadPoolExecutor(THREADS, thread_name_prefix="guard-screen")
-            self._pool, self._pid = pool, os.getpid()
-        return await asyncio.get_running_loop().run_in_executor(pool, call)
 
 
 def _place(error: BaseException) -> str:

@@ -15,13 +15,14 @@ behind serves the model. Out of scope: a proxy *behind* guard that rewrites path
 
 from __future__ import annotations
 
+import enum
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from guard.settings import GuardSettings
 
-__all__ = ["PathPolicy", "Route", "route_path"]
+__all__ = ["PathPolicy", "Protocol", "Route", "route_path"]
 
 _AMBIGUOUS = re.compile(r"//|\\|%|[\x00-\x1f\x7f]|/\.{1,2}(/|$)")
 _AMBIGUOUS_RAW = re.compile(rb"%(2f|5c|2e|25|00)", re.IGNORECASE)
@@ -32,6 +33,29 @@ _CACHED_PATH_CHARS = 256
 
 # Matching costs time in proportion to the path; no real route is longer.
 _LONGEST_PATH_CHARS = 2048
+
+
+class Protocol(enum.Enum):
+    """The protocol that a path belongs to; it limits the formats that a body may have."""
+
+    V2 = "Open Inference Protocol V2"
+    V1 = "V1"
+    INVOCATIONS = "invocations of MLflow and SageMaker"
+    OPENAI = "OpenAI"
+    ANY = "any"
+    """a path that no protocol claims: the body's shape alone tells"""
+
+
+# Matched at the end of a decoded path, whatever stands before it: an app may be mounted anywhere.
+_PROTOCOLS: tuple[tuple[re.Pattern[str], Protocol], ...] = (
+    (re.compile(r"/v2/models/[^/]+(?:/versions/[^/]+)?/infer(?:_stream)?/?\Z"), Protocol.V2),
+    (
+        re.compile(r"/v1/models/[^/]+(?:/(?:versions|labels)/[^/:]+)?:(?:predict|explain|classify|regress)/?\Z"),
+        Protocol.V1,
+    ),
+    (re.compile(r"/(?:chat/completions|completions|embeddings|responses|v1/messages)/?\Z"), Protocol.OPENAI),
+    (re.compile(r"/invocations/?\Z"), Protocol.INVOCATIONS),
+)
 
 
 class Route(NamedTuple):
@@ -45,6 +69,7 @@ class Route(NamedTuple):
     excluded: bool
     listed: bool
     model: str | None
+    protocol: Protocol = Protocol.ANY
 
 
 class PathPolicy:
@@ -64,12 +89,17 @@ class PathPolicy:
     def _match(self, path: str, root_path: str, raw_path: bytes | None) -> Route:
         relative = route_path(path, root_path)
         if _is_ambiguous(relative, raw_path):
-            return Route(relative, excluded=False, listed=True, model=None)
+            return Route(relative, excluded=False, listed=True, model=None, protocol=_protocol(relative))
         models = _MODEL.findall(relative)
         name = models[0] if len(models) == 1 else None
         excluded = any(glob.matches(relative) for glob in self._excluded)
         listed = any(glob.matches(relative) for glob in self._listed)
-        return Route(relative, excluded, listed, name)
+        return Route(relative, excluded, listed, name, _protocol(relative))
+
+
+def _protocol(path: str) -> Protocol:
+    end = path[-_LONGEST_PATH_CHARS:]
+    return next((protocol for pattern, protocol in _PROTOCOLS if pattern.search(end)), Protocol.ANY)
 
 
 def route_path(path: str, root_path: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from guard.contract import Contract, load_contract, merge
+from guard.decode.custom.decoder import CustomDecoder
 from guard.detectors import Detector, Evidence, Judge, Scores, load_detector
 from guard.errors import ConfigError
 from guard.features import Table
@@ -165,7 +166,7 @@ class Protections:
             contract=declared.digest if declared else None,
             rules=rules_digest(),
             settings=settings.digest(),
-            code=code_digest(),
+            code=_code_digest(settings),
         )
         if not settings.detector:
             return cls({None: Protection(declared, None, None, digests)}, digests)
@@ -198,6 +199,14 @@ def _load(ref: DetectorRef, declared: Contract | None, settings: GuardSettings, 
     contract = merge(declared, detector.contract())
     contract_digest = contract.digest if contract else None
     return Protection(contract, detector, judge, replace(digests, detector=detector.digest, contract=contract_digest))
+
+
+def _code_digest(settings: GuardSettings) -> str:
+    """The digest of guard's own code, and with it of the user's decoder, where there is one."""
+    own = code_digest()
+    if settings.decoder is None:
+        return own
+    return hashlib.sha256(f"{own}\0{CustomDecoder(settings.decoder).source_digest()}".encode()).hexdigest()
 
 
 @cache

@@ -12,7 +12,10 @@ from guard.protection import Artifact
 from guard.settings import GuardSettings
 from guard.verdict import Action, Verdict
 
-__all__ = ["Recorder"]
+__all__ = ["REPLAY_HEADERS", "Recorder"]
+
+# The headers that say how a body is read; an entry keeps them, so that it can be judged again.
+REPLAY_HEADERS = (b"content-type", b"content-encoding", b"inference-header-content-length")
 
 _BODY: dict[str, Literal["none", "features", "full"]] = {"none": "none", "features": "features", "full": "full"}
 
@@ -48,7 +51,8 @@ class Recorder:
         entry = Entry(
             verdict=verdict,
             context=context,
-            body=body if self._keeps_body else None,
+            # Empty is a body that wasn't read, or not to its end.
+            body=body or None if self._keeps_body else None,
             feature_names=features.contract.names if features else None,
             features=features.values if features else None,
             texts=features.texts if features else None,

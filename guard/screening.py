@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from guard.contract import Contract
-from guard.decode import JsonLimits, decode
+from guard.decode import DecodeLimits, Source, decode, looks_like_json
+from guard.decode.canonical import Canonical, canonicalise
+from guard.decode.custom.decoder import CustomDecoder
+from guard.decode.encoding import check_encoding, decompress
 from guard.detectors import Scores
-from guard.errors import RequestError, UnsupportedMediaType
+from guard.errors import RequestError
 from guard.features import Table, extract
 from guard.inference import Fault, InferenceRequest, Layout, WireFormat
 from guard.paths import PathPolicy, Route
@@ -26,6 +29,12 @@ from guard.settings import GuardSettings
 from guard.verdict import Action, Finding, Verdict
 
 __all__ = ["Screener", "Screening", "new_event_id"]
+
+
+# Such a body is refused on any path: what it is can't be told.
+_ENCODING_RULES = frozenset({"G109", "G117", "G122", "G123"})
+
+NO_HEADERS: Mapping[bytes, bytes] = {}
 
 
 class Screening(NamedTuple):
@@ -53,11 +62,15 @@ class Screener:
         self._protections = Protections.load(settings, disabled=self._disabled, demand_relations=demand_relations)
         # The features of an accepted request are only wanted where some are journaled.
         self._samples = settings.journal_sample > 0
-        self._limits = JsonLimits(
+        self._limits = DecodeLimits(
             max_depth=settings.max_json_depth,
             max_containers=settings.max_json_containers,
             max_instances=settings.max_instances,
+            max_bytes=settings.max_body_bytes,
+            max_ratio=settings.max_compression_ratio,
+            max_pixels=settings.max_image_pixels,
         )
+        self._custom = None if settings.decoder is None else CustomDecoder(settings.decoder)
 
     def screen(
         self,
@@ -66,25 +79,69 @@ class Screener:
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         path: str = "/",
     ) -> Verdict:
-        """Judge one request's body; the path tells the model, the headers the content encoding."""
+        """Judge one request's body; path and headers tell the model, the format and the content encoding."""
         pairs = headers.items() if isinstance(headers, Mapping) else headers
-        encoding = ",".join(value for name, value in pairs if name.lower() == "content-encoding")
-        return self.examine(body, route=self.paths.match(path), encoding=encoding).verdict
+        read: dict[bytes, bytes] = {}
+        for name, value in pairs:
+            key, text = name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace")
+            read[key] = read[key] + b"," + text if key in read else text
+        return self.examine(body, route=self.paths.match(path), headers=read).verdict
 
-    def examine(self, body: bytes, *, route: Route, encoding: str | None = None) -> Screening:
-        """Judge one request's body, and keep the features that the verdict was reached from."""
+    def examine(self, body: bytes, *, route: Route, headers: Mapping[bytes, bytes] = NO_HEADERS) -> Screening:
+        """Judge one request's body, and keep the features that the verdict was reached from.
+
+        `headers` are by lower-case name, several of one name joined by commas.
+        """
         protection = self._protections.find(route.model)
         if protection is None:
             return self._unprotected(route)
         try:
-            if encoding:
-                check_encoding(encoding)
-            request = decode(body, limits=self._limits, allow_non_finite=protection.allows_missing)
+            request = self._decode(body, route, headers, protection)
         except RequestError as error:
+            if not route.listed and error.rule not in _ENCODING_RULES and not looks_like_json(body):
+                return self.note("G903", error.detail, route=route)
             return self.refuse(error, route=route)
         if not route.listed and _is_foreign(request, protection.contract):
             return self.note("G903", "the body names none of the model's features", route=route)
         return self._judge(request, protection, route)
+
+    def _decode(
+        self, body: bytes, route: Route, headers: Mapping[bytes, bytes], protection: Protection
+    ) -> InferenceRequest:
+        encoding = headers.get(b"content-encoding")
+        if encoding is not None:
+            body = self.decompress(body, encoding)
+        if self._custom is not None:
+            request = self._custom.decode(body, headers=headers, path=route.path, limits=self._limits)
+            if request is not None:
+                return request
+        source = Source(route.protocol, headers, protection.contract)
+        return decode(body, limits=self._limits, allow_non_finite=protection.allows_missing, source=source)
+
+    def check_encoding(self, encoding: bytes) -> None:
+        """Refuse an encoding that the host behind guard doesn't decode; raises UnsupportedMediaType (G109)."""
+        check_encoding(encoding.decode("latin-1"), accepted=self.settings.content_encodings)
+
+    def decompress(self, body: bytes, encoding: bytes) -> bytes:
+        """Undo a Content-Encoding; raises UnsupportedMediaType (G109), BodyTooLarge (G122), MalformedRequest (G123)."""
+        self.check_encoding(encoding)
+        return decompress(body, encoding.decode("latin-1"), limits=self._limits)
+
+    def canonicalise(
+        self, body: bytes, verdict: Verdict, *, headers: Mapping[bytes, bytes] = NO_HEADERS
+    ) -> Canonical | None:
+        """Guard's own encoding of what it read to reach this verdict; None where the body stays as it came.
+
+        That is so where it wasn't read, or where there is no writer for its format and no Content-Encoding to undo.
+        """
+        if verdict.protocol is None:
+            return None
+        encoding = headers.get(b"content-encoding")
+        if encoding is not None:
+            body = self.decompress(body, encoding)
+        wire_format = WireFormat(verdict.protocol)
+        undone = encoding is not None
+        return canonicalise(body, wire_format=wire_format, headers=headers, limits=self._limits, undone=undone)
 
     def refuse(self, error: RequestError, *, route: Route) -> Screening:
         """The verdict on a request that can't be read.
@@ -119,7 +176,7 @@ class Screener:
             # Nearly every request is this: one row, with nothing to say of it.
             scores = protection.score_clean_row(request)
             if scores is not None and protection.is_clear(scores) and not self._samples:
-                return Screening(self._clear_verdict(route, protection, scores))
+                return Screening(self._clear_verdict(request, route, protection, scores))
         findings = to_findings(request.faults, disabled=self._disabled) if request.faults else []
         if protection.contract is None:
             return Screening(self._verdict(findings, route, protection, request.wire_format, request.n_instances))
@@ -131,7 +188,9 @@ class Screener:
         verdict = self._verdict(findings, route, protection, request.wire_format, table.n_instances, scores)
         return Screening(verdict, table)
 
-    def _clear_verdict(self, route: Route, protection: Protection, scores: Scores) -> Verdict:
+    def _clear_verdict(
+        self, request: InferenceRequest, route: Route, protection: Protection, scores: Scores
+    ) -> Verdict:
         """The verdict on a plain request of one instance with nothing to say of it."""
         return Verdict(
             self._new_id(),
@@ -140,7 +199,7 @@ class Screener:
             None,
             (),
             route.model,
-            WireFormat.V2,
+            request.wire_format,
             1,
             scores.score,
             scores.p_value,
@@ -181,18 +240,13 @@ class Screener:
         )
 
 
-def check_encoding(encoding: str) -> None:
-    """Refuse an encoded body: guard decodes only what the host behind it decodes, and hosts don't.
-
-    Raises UnsupportedMediaType.
-    """
-    if encoding.strip().lower() not in {"", "identity"}:
-        raise UnsupportedMediaType("the body has a Content-Encoding", rule="G109", where="headers")
-
-
 def _is_foreign(request: InferenceRequest, contract: Contract | None) -> bool:
-    """Whether an object on an unlisted path has nothing to do with the model, as a log-in form."""
-    if contract is None or request.layout is not Layout.RECORDS:
+    """Whether a body on an unlisted path has nothing to do with the model, as a log-in form or a picture."""
+    if contract is None:
+        return False
+    if request.layout in {Layout.IMAGES, Layout.TEXTS}:
+        return True
+    if request.layout is not Layout.RECORDS:
         return False
     names = set(contract.names)
     return all(names.isdisjoint(record) for record in request.data)

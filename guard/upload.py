@@ -1,7 +1,15 @@
-"""Reading a body within limits, and handing it on unchanged.
+"""Reading a body within limits, and handing it on unchanged, or as guard wrote it anew.
 
 Threat model: a client that announces one length and sends another, sends for ever, pauses for ever, sends
-its bytes one by one, or leaves half-way; many clients that do so at once.
+its bytes one by one, or leaves half-way; many clients that do so at once. Out of scope: what the app behind keeps of
+a body once it has it.
+
+Memory. Bodies that arrive, wait to be judged, or wait to be taken by the app count into GUARD_MAX_INFLIGHT_BYTES, a
+re-encoded body in place of the one that came. One that came in pieces is joined to be judged, so that memory is twice
+the budget at most. What is unfolded and decoded while a body is judged isn't counted: that happens on the event loop
+and in `guard.workers.THREADS` threads, one body in each at a time, and no decoder takes more than 16 times what it
+reads, which is at most GUARD_MAX_BODY_BYTES after a Content-Encoding is undone. However many clients there are, that is
+3 * 16 * GUARD_MAX_BODY_BYTES at most. A body that waits for a thread no longer, its request being late, is let go of.
 """
 
 from __future__ import annotations
@@ -26,13 +34,15 @@ MOST_MESSAGES = 256
 # sending, little enough that nobody is served for refused bodies.
 LINGER_BYTES = 67_108_864
 LINGER_S = 2.0
+# A client that has seen the answer and stopped waits for its end no longer than this.
+LINGER_IDLE_S = 0.25
 
 # One client may hold this share of the byte budget, so that it can't shut out the others.
 CLIENT_SHARE = 8
 
 
 class ByteBudget:
-    """Counts the bytes that all bodies being read hold, in this process, and each client's share."""
+    """Counts the bytes that all bodies not yet handed on hold, in this process, and each client's share."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -41,7 +51,7 @@ class ByteBudget:
         self._by_client: dict[str, int] = {}
 
     def take(self, client: str, n_bytes: int) -> None:
-        """Count bytes received; raises OverBudget where they are more than may be held."""
+        """Count bytes; raises OverBudget where they are more than may be held."""
         held = self._by_client.get(client, 0) + n_bytes
         if self.held_bytes + n_bytes > self.max_bytes or held > self.client_max_bytes:
             raise OverBudget("the bodies being read hold all the bytes that they may", rule="G114")
@@ -59,7 +69,7 @@ class ByteBudget:
 
 
 class Upload:
-    """One request's body: read within limits, then handed on as it came.
+    """One request's body: read within limits, then handed on as it came, or as it was replaced.
 
     An instance is the `receive` for the app behind. It gives back the very messages that were read (of
     more than MOST_MESSAGES the rest as one), then delegates to the real `receive` with no await before it:
@@ -157,8 +167,20 @@ class Upload:
                 self.release()
         return message
 
+    def replace(self, body: bytes) -> None:
+        """Hand on another body, in one message, instead of the one that was read whole.
+
+        The budget counts it in place of the one that came. Raises OverBudget where it can't: then there is nothing
+        left to hand on.
+        """
+        self.release()
+        self._messages, self._tail = [], None
+        self._budget.take(self._client, len(body))
+        self._held_bytes = len(body)
+        self._messages = [{"type": "http.request", "body": body, "more_body": False}]
+
     async def drain(self) -> None:
-        """Receive the rest of a refused body and forget it, within LINGER_BYTES and LINGER_S.
+        """Receive the rest of a refused body and forget it, within LINGER_BYTES, LINGER_S and LINGER_IDLE_S.
 
         A server that closes while the client still sends resets the connection, and the client may never
         see the answer.
@@ -166,9 +188,12 @@ class Upload:
         left = LINGER_BYTES
         if self._gone:
             return
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LINGER_S
         try:
-            async with asyncio.timeout(LINGER_S):
+            async with asyncio.timeout_at(end) as deadline:
                 while left > 0 and not self.complete:
+                    deadline.reschedule(min(end, loop.time() + LINGER_IDLE_S))
                     message = await self._receive()
                     left -= len(message.get("body", b""))
                     self.complete = message["type"] == DISCONNECT or not message.get("more_body", False)

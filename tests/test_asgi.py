@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from guard.asgi import check_headers, may_have_body, read_headers, strip_spoofed
+from guard.asgi import check_headers, may_have_body, read_headers, replace_headers, strip_spoofed
 from guard.errors import RequestError
 from guard.settings import GuardSettings
 
@@ -68,3 +68,14 @@ def test_headers_may_be_any_iterable_and_stay_readable(kind: Any) -> None:
 
     assert read_headers(scope).values == {b"a": b"1", b"b": b"2"}
     assert list(scope["headers"]) == [(b"a", b"1"), (b"b", b"2")]
+
+
+def test_headers_are_replaced_dropped_and_added_in_a_copy() -> None:
+    pairs = [(b"Content-Length", b"3"), (b"x", b"1"), (b"content-length", b"3"), (b"digest", b"d"), (b"x", b"2")]
+    scope = {"type": "http", "headers": pairs, "state": {}}
+
+    copied = replace_headers(scope, {b"content-length": b"5", b"digest": None, b"content-type": b"a/b"})
+
+    assert copied["headers"] == [(b"x", b"1"), (b"x", b"2"), (b"content-length", b"5"), (b"content-type", b"a/b")]
+    assert len(scope["headers"]) == 5
+    assert copied["state"] is scope["state"]

@@ -88,7 +88,7 @@ def test_screen_takes_identity_for_no_encoding(screener: Screener) -> None:
 
 
 def test_screen_tells_the_model_by_path(screener: Screener) -> None:
-    assert screener.screen(HONEST, path="/v2/models/m/infer").model == "m"
+    assert screener.screen(HONEST, path="/models/m/infer").model == "m"
 
 
 def test_screen_without_contract_or_detector_has_protocol_rules_alone() -> None:
@@ -243,7 +243,7 @@ def _as_json(value: Any) -> bytes:
 @given(body=st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass")))
 @settings(max_examples=300)
 def test_screen_of_any_bytes_is_a_verdict_and_no_failure(screener: Screener, body: bytes) -> None:
-    verdict = screener.screen(body, path="/v2/models/m/infer")
+    verdict = screener.screen(body, path="/models/m/infer")
 
     assert not {"G901", "G902"} & set(rules(verdict))
 

@@ -170,3 +170,9 @@ def test_settings_table_is_the_readme_s() -> None:
 
 def test_settings_each_have_a_help_text() -> None:
     assert all(len(row.help) > 10 for row in GuardSettings.table())
+
+
+@pytest.mark.parametrize("status", ["408", "409", "425", "429"])
+def test_status_that_clients_retry_is_refused(status: str) -> None:
+    with pytest.raises(ConfigError, match=f"GUARD_REJECT_STATUS is {status}, which clients retry"):
+        GuardSettings.from_environ({"GUARD_REJECT_STATUS": status})

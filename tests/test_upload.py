@@ -249,3 +249,63 @@ def test_upload_releases_its_bytes_once_the_app_has_them() -> None:
         return [*held, budget.held_bytes]
 
     assert asyncio.run(run()) == [0, 50, 0, 0]
+
+
+@pytest.mark.parametrize("body", [b"", b"a new one", b"y" * 100])
+def test_upload_hands_on_what_it_was_replaced_by_in_one_message(body: bytes) -> None:
+    budget = ByteBudget(800)
+    reading = upload(chunk(b"x" * 30, more=True), chunk(b"y" * 20, more=True), chunk(b""), GONE, budget=budget)
+
+    async def run() -> tuple[list[int], list[Message]]:
+        await reading.read(settings())
+        held = [budget.held_bytes]
+        reading.replace(body)
+        held.append(budget.held_bytes)
+        messages = [await reading()]
+        return [*held, budget.held_bytes], [*messages, await reading(), await reading()]
+
+    held, messages = asyncio.run(run())
+    assert held == [50, len(body), 0]
+    assert messages == [chunk(body), GONE, GONE]
+
+
+def test_upload_of_many_pieces_is_replaced_whole() -> None:
+    reading = upload(*(chunk(b"x", more=True) for _ in range(2 * MOST_MESSAGES)), chunk(b""), GONE)
+
+    async def run() -> list[Message]:
+        await reading.read(settings())
+        reading.replace(b"new")
+        return [await reading(), await reading()]
+
+    assert asyncio.run(run()) == [chunk(b"new"), GONE]
+
+
+@pytest.mark.parametrize(("others", "length"), [(0, 101), (760, 41)], ids=["its share", "the whole"])
+def test_upload_replaced_by_more_than_the_budget_has_raises(others: int, length: int) -> None:
+    budget = ByteBudget(800)
+    for client in range(8):
+        budget.take(str(client), others // 8)
+    reading = upload(chunk(b"x" * 30), budget=budget)
+
+    async def run() -> None:
+        await reading.read(settings())
+        with pytest.raises(OverBudget) as caught:
+            reading.replace(b"y" * length)
+        assert caught.value.rule == "G114"
+
+    asyncio.run(run())
+    assert budget.held_bytes == others
+    reading.release()
+    assert budget.held_bytes == others
+
+
+def test_upload_trickling_with_signs_of_life_outlives_the_idle_limit() -> None:
+    left = [chunk(b"x", more=True)] * 5
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.03)
+        return left.pop() if left else chunk(b"y")
+
+    reading = Upload(receive, budget=ByteBudget(1 << 20), client="a")
+
+    assert asyncio.run(reading.read(settings(body_timeout_s="10", body_idle_s="0.1"))) == b"xxxxxy"

@@ -16,6 +16,7 @@ from guard.cli.evaluate import evaluate
 from guard.cli.fit import fit
 from guard.cli.replay import replay
 from guard.cli.review import review
+from guard.cli.schema import schema
 from guard.cli.score import score
 from guard.cli.terminal import safe
 from guard.errors import ConfigError, GuardError
@@ -48,6 +49,7 @@ app.command()(evaluate)
 app.add_typer(detector, name="detector")
 app.add_typer(review, name="review")
 app.command()(replay)
+app.command()(schema)
 app.command()(config)
 app.command()(demo)
 

@@ -5,6 +5,7 @@ from guard.contract.merge import merge
 from guard.contract.model import Contract
 from guard.contract.relation import BoundRelation, Relation
 from guard.contract.toml import load_contract, parse_contract
+from guard.contract.written import to_toml
 
 __all__ = [
     "BoundRelation",
@@ -16,4 +17,5 @@ __all__ = [
     "load_contract",
     "merge",
     "parse_contract",
+    "to_toml",
 ]

@@ -58,7 +58,7 @@ class Feature:
 
     `minimum` and `maximum` are inclusive. `pattern` is in RE2's syntax and matches the whole text.
     `categories` are the texts that the detector was fitted with, in the order of their codes: learned,
-    never part of what is declared.
+    never part of what is declared. `pointer` is a JSON pointer from an instance to the value.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Feature:
     nullable: bool = False
     categories: tuple[str, ...] = ()
     description: str = ""
+    pointer: str | None = None
 
     def faults(self) -> Iterator[str]:
         """Yield, in words, everything in which the declaration contradicts itself."""

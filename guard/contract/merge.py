@@ -17,9 +17,9 @@ def merge(declared: Contract | None, learned: Contract | None) -> Contract | Non
     """Give the features of the learned contract, in its order, with what is declared of them.
 
     Order and categories are learned; type, bounds, allowed values, pattern, nullability and description are
-    declared where the feature is. Either may be None: the other stands alone. Raises ContractError,
-    which lists every contradiction: a declared feature that the detector lacks, a type that it codes
-    differently, a null that it was fitted without.
+    declared where the feature is. All pointers are the declared contract's where it has any, else the learned one's.
+    Either may be None: the other stands alone. Raises ContractError, which lists every contradiction: a declared
+    feature that the detector lacks, a type that it codes differently, a null that it was fitted without.
     """
     if declared is None or learned is None:
         return declared or learned
@@ -27,13 +27,21 @@ def merge(declared: Contract | None, learned: Contract | None) -> Contract | Non
     if faults:
         raise ContractError("\n".join(f"{declared.source}: {fault}" if declared.source else fault for fault in faults))
     by_name = dict(zip(declared.names, declared.features, strict=True))
+    mapped = declared if declared.is_mapped else learned
+    pointers = {feature.name: feature.pointer for feature in mapped.features}
     features = tuple(
-        replace(by_name[feature.name], categories=feature.categories) if feature.name in by_name else feature
+        replace(by_name.get(feature.name, feature), categories=feature.categories, pointer=pointers.get(feature.name))
         for feature in learned.features
     )
     # The detector may have been fitted under this very contract.
     relations = tuple(dict.fromkeys(declared.relations + learned.relations))
-    return Contract(features, relations, source=declared.source)
+    return Contract(
+        features,
+        relations,
+        source=declared.source,
+        datatype=declared.datatype or learned.datatype,
+        instances=mapped.instances,
+    )
 
 
 def _contradictions(declared: Contract, learned: Contract) -> Iterator[str]:

@@ -17,8 +17,9 @@ __all__ = ["load_contract", "parse_contract"]
 
 LARGEST_INTEGER = 2**53
 
-TOP_KEYS = ("features", "relations")
+TOP_KEYS = ("features", "relations", "request")
 RELATION_KEYS = ("require",)
+REQUEST_KEYS = ("datatype", "instances")
 
 # What each key of a feature holds, in words and as Python types. A bool is an int in Python, never here.
 FEATURE_KEYS: dict[str, tuple[str, tuple[type, ...]]] = {
@@ -29,6 +30,7 @@ FEATURE_KEYS: dict[str, tuple[str, tuple[type, ...]]] = {
     "pattern": ("a string", (str,)),
     "nullable": ("true or false", (bool,)),
     "description": ("a string", (str,)),
+    "pointer": ("a string", (str,)),
 }
 
 
@@ -53,14 +55,15 @@ def parse_contract(text: str, *, source: str = "") -> Contract:
     faults = _unknown(document, TOP_KEYS, at="")
     features = _features(document.get("features", {}), faults)
     relations = _relations(document.get("relations", []), faults)
+    request = _request(document.get("request", {}), faults)
     # Where the type of a feature isn't known, relations that name it would be reported for nothing.
     if len(features) == _count(document.get("features", {})):
-        faults += faults_in(features, relations)
+        faults += faults_in(features, relations, **request)
     elif features:
-        faults += faults_in(features, ())
+        faults += faults_in(features, (), **request)
     if faults:
         raise ContractError("\n".join(at + fault for fault in faults))
-    return Contract(features, relations, source=source)
+    return Contract(features, relations, source=source, **request)
 
 
 def _count(tables: Any) -> int | None:
@@ -136,3 +139,13 @@ def _relations(tables: Any, faults: list[str]) -> tuple[Relation, ...]:
         faults += _unknown(table, RELATION_KEYS, at=f"{at}.")
         found.append(Relation(table["require"]))
     return tuple(found)
+
+
+def _request(table: Any, faults: list[str]) -> dict[str, str]:
+    if not isinstance(table, dict):
+        faults.append("request is not a table; expected [request]")
+        return {}
+    faults += _unknown(table, REQUEST_KEYS, at="request.")
+    known = {key: table[key] for key in REQUEST_KEYS if key in table}
+    faults += [f"request.{key} is {v!r}; expected a string" for key, v in known.items() if not isinstance(v, str)]
+    return {key: value for key, value in known.items() if isinstance(value, str)}

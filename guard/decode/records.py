@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from guard.decode.batch import lay_out
-from guard.decode.limits import JsonLimits
+from guard.decode.json.batch import lay_out
+from guard.decode.limits import DecodeLimits
 from guard.errors import NotScorable
 from guard.inference import InferenceRequest, Layout, WireFormat
 
 __all__ = ["decode_records"]
 
 
-def decode_records(document: Any, *, limits: JsonLimits) -> InferenceRequest | None:
+def decode_records(document: Any, *, limits: DecodeLimits) -> InferenceRequest | None:
     """Decode one record or several; None where the document is no record, and no array that begins with an object.
 
     Raises MalformedRequest with rule G111 or G116, NotScorable with rule G208.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from guard.decode.batch import lay_out
-from guard.decode.limits import JsonLimits
+from guard.decode.json.batch import lay_out
+from guard.decode.limits import DecodeLimits
 from guard.inference import InferenceRequest, Layout, WireFormat
 
 __all__ = ["decode_rows"]
 
 
-def decode_rows(document: Any, *, limits: JsonLimits) -> InferenceRequest | None:
+def decode_rows(document: Any, *, limits: DecodeLimits) -> InferenceRequest | None:
     """Decode rows; None where the document isn't an array.
 
     Raises MalformedRequest with rule G111 or G116, NotScorable with rule G208.

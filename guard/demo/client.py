@@ -28,5 +28,6 @@ def _send(client: httpx.Client, request: DemoRequest, *, request_id: str) -> Out
         answer = client.post(INFER_PATH, content=request.body, headers=headers)
     except httpx.TransportError:
         return Outcome(request=request, request_id=request_id, status=None, refused_by_guard=False)
-    refused = answer.headers.get("content-type", "").startswith("application/problem+json")
+    # Only guard's refusals have an event id; on this path their type is that of the model's own errors.
+    refused = not answer.is_success and '"instance":"urn:uuid:' in answer.text
     return Outcome(request=request, request_id=request_id, status=answer.status_code, refused_by_guard=refused)

@@ -47,6 +47,16 @@ def arrange(request: InferenceRequest, compiled: Compiled) -> Arranged:
             return _arrange_rows(request.data, compiled)
         case Layout.COLUMNS:
             return _arrange_columns(request.data, compiled)
+        case Layout.IMAGES:
+            return _refuse("an image", compiled)
+        case Layout.TEXTS:
+            return _refuse("text", compiled)
+
+
+def _refuse(found: str, compiled: Compiled) -> Arranged:
+    d = len(compiled.names)
+    faults = [Fault("G208", f"{found}; expected values for {d} features")]
+    return Arranged(0, [None] * d, faults, misshapen=frozenset(compiled.names))
 
 
 def _arrange_tensors(tensors: Sequence[Tensor], compiled: Compiled) -> Arranged:

@@ -27,7 +27,8 @@ class RequestContext:
     """What the transport knows of a request.
 
     `time_s` counts from the epoch. `client` is a pseudonym already. `status` is what guard answered,
-    None where the request was passed on. The texts may hold whatever the client sent.
+    None where the request was passed on. `headers` are those that say how the body is read, by lower-case name.
+    The texts may hold whatever the client sent.
     """
 
     time_s: float
@@ -38,6 +39,7 @@ class RequestContext:
     client: str | None
     status: int | None
     content_type: str | None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Entry:
     def approximate_bytes(self) -> int:
         """The memory that the entry keeps alive while it is queued."""
         size = ENTRY_BYTES + FINDING_BYTES * len(self.verdict.findings) + 16 * self.verdict.n_instances
+        size += sum(len(value) for _, value in self.context.headers)
         if self.body is not None:
             size += len(self.body)
         if self.features is not None:

@@ -61,6 +61,7 @@ def entry_object(entry: EntryDetail) -> dict[str, Any]:
         "texts": dict(entry.texts),
         "labels": [_label(label) for label in entry.row.labels],
         "content_type": entry.content_type,
+        "headers": dict(entry.headers),
         "body_kept": entry.body_kept,
         "body_base64": None if entry.body is None else base64.b64encode(entry.body).decode(),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from guard.errors import JournalError
 from guard.journal.filters import Filters, conditions
 from guard.journal.location import sqlite_path
 from guard.journal.records import Cursor, EntryDetail, EntryRow, Gap, LabelName, LabelRow, detail, summary
-from guard.journal.schema import artifacts, entries, findings, labels, require_journal
+from guard.journal.schema import artifacts, entries, entry_columns, findings, labels, require_journal
 from guard.journal.store import open_engine
 
 __all__ = ["JournalReader"]
@@ -26,6 +27,8 @@ __all__ = ["JournalReader"]
 _LAST_OF_LIST = "traceparent"
 
 PAGE = 200
+
+Columns = Sequence[sa.ColumnElement[Any]]
 
 _SHORTEST_ID = 4
 
@@ -61,7 +64,7 @@ class JournalReader:
         after: Cursor | None = None
         left = limit
         while left is None or left > 0:
-            page = self._details(_page(list(entries.c), filters, limit=min(PAGE, left or PAGE), after=after))
+            page = self._details(partial(_page, filters=filters, limit=min(PAGE, left or PAGE), after=after))
             yield from page
             if len(page) < PAGE:
                 return
@@ -75,7 +78,7 @@ class JournalReader:
         """
         with self._reading() as connection:
             entry_id = _find(connection, event)
-        return self._details(sa.select(entries).where(entries.c.id == entry_id))[0]
+        return self._details(lambda columns: sa.select(*columns).where(entries.c.id == entry_id))[0]
 
     def artifact(self, digest: str) -> bytes | None:
         """The detector, contract or settings of this SHA-256 that verdicts depend on; None where it isn't kept."""
@@ -112,9 +115,9 @@ class JournalReader:
         with self._reading() as connection:
             return [Gap(row.writer, row.before + 1, row.sequence - 1) for row in connection.execute(query)]
 
-    def _details(self, query: sa.Select[Any]) -> list[EntryDetail]:
+    def _details(self, query: Callable[[Columns], sa.Select[Any]]) -> list[EntryDetail]:
         with self._reading() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(query(entry_columns(connection))).all()
             ids = [row.id for row in rows]
             found: dict[int, list[Any]] = {entry_id: [] for entry_id in ids}
             ordered = sa.select(findings).where(findings.c.entry_id.in_(ids)).order_by(findings.c.position)
@@ -137,9 +140,7 @@ class JournalReader:
             raise JournalError(f"the journal {str(self._path)!r} can't be read: {reason}") from None
 
 
-def _page(
-    columns: Sequence[sa.ColumnElement[Any]], filters: Filters | None, *, limit: int, after: Cursor | None
-) -> sa.Select[Any]:
+def _page(columns: Columns, filters: Filters | None, *, limit: int, after: Cursor | None) -> sa.Select[Any]:
     place = (entries.c.time_s, entries.c.id)
     query = sa.select(*columns).where(*conditions(filters or Filters()))
     if after is not None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from guard.journal.rows import floats, text_columns
+from guard.journal.rows import floats, header_values, text_columns
 from guard.verdict import Action, Digests, Finding, Kind, Mode
 
 __all__ = ["Cursor", "EntryDetail", "EntryRow", "Gap", "LabelName", "LabelRow", "detail", "summary"]
@@ -95,13 +95,15 @@ class EntryDetail:
     """Everything that is kept of an entry.
 
     `scores` and `p_values` are float64 [N], `features` float64 [N, d], columns named by `feature_names`;
-    None where they weren't kept. `findings` may be fewer than `row.n_findings`.
+    None where they weren't kept. `findings` may be fewer than `row.n_findings`. `headers` are those that say how the
+    body is read, by lower-case name.
     """
 
     row: EntryRow
     findings: tuple[Finding, ...]
     digests: Digests
     content_type: str | None
+    headers: Mapping[str, str]
     body_kept: str
     scores: _Floats | None
     p_values: _Floats | None
@@ -136,6 +138,7 @@ def detail(row: Any, *, findings: Sequence[Any], labels: Sequence[LabelRow]) -> 
             code=row.digest_code,
         ),
         content_type=row.content_type,
+        headers=_headers(row),
         body_kept=row.body_kept,
         scores=floats(row.scores),
         p_values=floats(row.p_values),
@@ -144,6 +147,13 @@ def detail(row: Any, *, findings: Sequence[Any], labels: Sequence[LabelRow]) -> 
         texts=text_columns(row.texts),
         body=row.body,
     )
+
+
+def _headers(row: Any) -> dict[str, str]:
+    """As they were kept; of an earlier guard's entries only the Content-Type is known."""
+    if row.headers is None and row.content_type is not None:
+        return {"content-type": row.content_type}
+    return header_values(row.headers)
 
 
 def _finding(row: Any) -> Finding:

@@ -19,7 +19,7 @@ from guard.journal.entry import Entry
 from guard.journal.text import escape, unescape
 from guard.verdict import Action, Finding
 
-__all__ = ["BodyKept", "EntryRows", "entry_rows", "extreme", "floats", "text_columns"]
+__all__ = ["BodyKept", "EntryRows", "entry_rows", "extreme", "floats", "header_values", "text_columns"]
 
 BodyKept = Literal["none", "features", "full"]
 _Floats = npt.NDArray[np.float64]
@@ -66,6 +66,7 @@ def entry_rows(numbered: Numbered, *, writer: str, body: BodyKept) -> EntryRows:
             _text(context.request_id),
             _text(context.traceparent),
             _text(context.content_type),
+            _headers(context.headers),
             digests.detector,
             digests.contract,
             digests.rules,
@@ -94,6 +95,11 @@ def text_columns(stored: str | None) -> dict[str, list[str | None]]:
     """The columns of text, as the entry had them."""
     columns = json.loads(stored) if stored else {}
     return {unescape(name): [None if v is None else unescape(v) for v in column] for name, column in columns.items()}
+
+
+def header_values(stored: str | None) -> dict[str, str]:
+    """The headers of an entry by name; none where an earlier guard kept none."""
+    return dict(json.loads(stored)) if stored else {}
 
 
 def _contents(entry: Entry, body: BodyKept) -> tuple[object, ...]:
@@ -138,6 +144,10 @@ def _text(value: str | None) -> str | None:
 
 def _blob(array: Any) -> bytes | None:
     return None if array is None else np.asarray(array, dtype="<f8").tobytes()
+
+
+def _headers(headers: Sequence[tuple[str, str]]) -> str | None:
+    return escape(json.dumps(dict(headers))) if headers else None
 
 
 @lru_cache(maxsize=64)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Double,
     Engine,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     func,
     insert,
     inspect,
+    null,
     select,
 )
 from sqlalchemy.engine import Dialect
@@ -35,7 +37,7 @@ from sqlalchemy.types import TypeDecorator
 from guard.errors import JournalError
 from guard.journal.text import escape, unescape
 
-__all__ = ["MIGRATIONS", "artifacts", "entries", "findings", "labels", "migrate", "require_journal"]
+__all__ = ["MIGRATIONS", "artifacts", "entries", "entry_columns", "findings", "labels", "migrate", "require_journal"]
 
 Migration = tuple[int, Callable[[Connection], None]]
 
@@ -89,6 +91,7 @@ entries = Table(
     _column("request_id", LosslessText, nullable=True),
     _column("traceparent", LosslessText, nullable=True),
     _column("content_type", LosslessText, nullable=True),
+    _column("headers", LosslessText, nullable=True),
     _column("digest_detector", Text, nullable=True),
     _column("digest_contract", Text, nullable=True),
     _column("digest_rules", Text),
@@ -159,8 +162,14 @@ def _create_tables(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
-# Ordered. A function that was released never changes: the next version alters what it made.
-MIGRATIONS: tuple[Migration, ...] = ((1, _create_tables),)
+def _add_headers(connection: Connection) -> None:
+    if "headers" not in _stored(connection):
+        connection.exec_driver_sql("ALTER TABLE entries ADD COLUMN headers TEXT")
+
+
+# Ordered. A function that was released never changes: the next version alters what it made. The first makes the tables
+# as they are now, so that those after it find nothing to do in a new journal.
+MIGRATIONS: tuple[Migration, ...] = ((1, _create_tables), (2, _add_headers))
 
 
 def migrate(engine: Engine, *, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:
@@ -178,11 +187,21 @@ def migrate(engine: Engine, *, migrations: tuple[Migration, ...] = MIGRATIONS) -
                 connection.execute(insert(schema_version).values(version=version, applied_s=time.time()))
 
 
+def entry_columns(connection: Connection) -> list[ColumnElement[Any]]:
+    """The columns of entries; those that a journal of an earlier version lacks are NULL: readers alter nothing."""
+    stored = _stored(connection)
+    return [column if column.name in stored else null().label(column.name) for column in entries.c]
+
+
 def require_journal(connection: Connection) -> None:
     """Raise JournalError unless this is a journal that this code can read."""
     if not inspect(connection).has_table(schema_version.name) or _version(connection) < 1:
         raise JournalError(f"{str(connection.engine.url.database)!r} is no journal of guard")
     _refuse_newer(connection, newest=MIGRATIONS[-1][0])
+
+
+def _stored(connection: Connection) -> set[str]:
+    return {column["name"] for column in inspect(connection).get_columns(entries.name)}
 
 
 def _refuse_newer(connection: Connection, *, newest: int) -> None:

@@ -1,12 +1,10 @@
-"""What an operator had declared, told from what fitting learned, and written as the TOML that settings name."""
+"""What an operator had declared, told from what fitting learned; `to_toml` writes it as the TOML that settings name."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import replace
 
-from guard.contract import Contract, Feature, Relation
+from guard.contract import Contract, Feature, Relation, to_toml
 
 __all__ = ["declared_part", "to_toml"]
 
@@ -19,6 +17,8 @@ def declared_part(kept: Contract, learned: Contract | None) -> Contract | None:
     if learned is None:
         return kept
     known = dict(zip(learned.names, learned.features, strict=True))
+    if _request(kept) != _request(learned):
+        return replace(kept, features=tuple(replace(feature, categories=()) for feature in kept.features))
     relations = tuple(relation for relation in kept.relations if relation not in learned.relations)
     named = set().union(*(_names(relation, kept) for relation in relations))
     features = tuple(
@@ -33,46 +33,11 @@ def _differs(feature: Feature, learned: Feature | None) -> bool:
     return learned is None or replace(feature, description="") != replace(learned, description="")
 
 
+def _request(contract: Contract) -> tuple[str | None, ...]:
+    return (contract.datatype, contract.instances, *(feature.pointer for feature in contract.features))
+
+
 def _names(relation: Relation, contract: Contract) -> set[str]:
     """The features that a relation names: they must be declared with it."""
     bound = relation.bind(dict(zip(contract.names, contract.features, strict=True)))
     return {contract.names[place] for place in bound.numeric.tolist()} | set(bound.textual)
-
-
-def to_toml(contract: Contract) -> str:
-    """The contract as `parse_contract` reads it; categories are learned, and left out."""
-    return "\n".join(_lines(contract))
-
-
-def _lines(contract: Contract) -> Iterator[str]:
-    for feature in contract.features:
-        yield f"[features.{_string(feature.name)}]"
-        yield from _members(feature)
-    for relation in contract.relations:
-        yield "[[relations]]"
-        yield f"require = {_string(relation.text)}"
-    yield ""
-
-
-def _members(feature: Feature) -> Iterator[str]:
-    yield f"type = {_string(feature.type)}"
-    for key in ("minimum", "maximum", "pattern", "allowed"):
-        value = getattr(feature, key)
-        if value is not None:
-            yield f"{key} = {_value(value)}"
-    yield f"nullable = {_value(feature.nullable)}"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, str):
-        return _string(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    return repr(value)
-
-
-def _string(text: str) -> str:
-    """A basic string of TOML: JSON's escapes are among its own, and DEL must be escaped."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

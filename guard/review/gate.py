@@ -16,7 +16,7 @@ from guard.contract import Contract
 from guard.detectors import Detector
 from guard.errors import ConfigError, ContractError, GuardError
 from guard.journal.records import EntryDetail
-from guard.paths import PathPolicy
+from guard.paths import PathPolicy, Route
 from guard.protection import Protection, Protections
 from guard.review.declared import declared_part, to_toml
 from guard.review.kept import EXCLUSIONS, Kept, NotReplayable
@@ -81,15 +81,20 @@ class Gate:
         return found
 
     @property
+    def code_digest(self) -> str:
+        """The digest of the code that judges here: guard's own, and that of the decoder which the settings name."""
+        return self._protections.digests.code
+
+    @property
     def relations(self) -> frozenset[str]:
         """The ids of its detectors' mined relations, switched off or not."""
         found = (self._protections.find(ref.model) for ref in self.settings.detector)
         detectors = [protection.detector for protection in found if protection is not None]
         return frozenset(card.id for detector in detectors if detector for card in detector.manifest.relations)
 
-    def lists(self, path: str) -> bool:
-        """Whether GUARD_PATHS names this path."""
-        return self._paths.match(path).listed
+    def route(self, path: str, model: str | None) -> Route:
+        """The route that an entry came by, whose path was looked at. Where the app is mounted isn't kept."""
+        return self._paths.match(path)._replace(path=path, excluded=False, model=model)
 
     def is_open(self, path: str) -> bool:
         """Whether a request to this path isn't looked at at all."""
@@ -177,7 +182,8 @@ class Gates:
         except ConfigError as error:
             if EXCLUSIONS in self._other.variables:
                 raise
-            raise NotReplayable(f"its exclusions don't fit: {_first_fault(error)}") from None
+            what = "exclusions" if EXCLUSIONS in str(error) else "settings"
+            raise NotReplayable(f"its {what} don't fit: {_first_fault(error)}") from None
         self._relations |= gate.relations
         self._switched_off |= gate.disabled.by_feature.get(MINED_RELATION, frozenset())
         if not self._other.changes_features:

@@ -19,7 +19,6 @@ from guard.features import extract
 from guard.inference import InferenceRequest, Layout, WireFormat
 from guard.journal.records import EntryDetail
 from guard.journal.rows import extreme
-from guard.paths import Route
 from guard.policy import decide
 from guard.review.gate import Gate
 from guard.review.kept import NotReplayable
@@ -62,13 +61,19 @@ def judge(entry: EntryDetail, gate: Gate) -> Judged:
 
 def _from_body(entry: EntryDetail, body: bytes, gate: Gate) -> Judged:
     row = entry.row
-    # Where the app is mounted isn't kept, so that the whole path is matched.
-    route = Route(row.route, excluded=False, listed=gate.lists(row.route), model=row.model)
+    route = gate.route(row.route, row.model)
     if len(body) > gate.settings.max_body_bytes:
         verdict = gate.screener.refuse(too_large(gate.settings), route=route).verdict
     else:
-        verdict = gate.screener.examine(body, route=route).verdict
+        verdict = gate.screener.examine(body, route=route, headers=_headers(entry)).verdict
     return Judged(verdict.action, Basis.BODY, extreme(np.fmin, verdict.p_values))
+
+
+def _headers(entry: EntryDetail) -> dict[bytes, bytes]:
+    """The headers that chose the decoder; a user's own may have looked at others, which aren't kept."""
+    return {
+        name.encode("latin-1", "replace"): value.encode("latin-1", "replace") for name, value in entry.headers.items()
+    }
 
 
 def _from_features(entry: EntryDetail, gate: Gate) -> Judged:

@@ -84,7 +84,13 @@ def _detector(content: bytes) -> Detector:
 def _contract(content: bytes) -> Contract:
     document = json.loads(content)
     features = tuple(_feature(fields) for fields in document["features"])
-    return Contract(features, tuple(map(Relation, document["relations"])), source="the contract in the journal")
+    return Contract(
+        features,
+        tuple(map(Relation, document["relations"])),
+        source="the contract in the journal",
+        datatype=document.get("datatype"),
+        instances=document.get("instances"),
+    )
 
 
 def _feature(fields: Mapping[str, Any]) -> Feature:

@@ -67,11 +67,18 @@ def replay(
     with Gates(Kept(reader)) as gates:
         for entry in entries:
             found.entries += 1
-            found.other_code += entry.digests.code != code_digest()
+            found.other_code += entry.digests.code != _code_digest(entry, gates)
             scores = _replay_scores(found, entry, gates, within_tolerance=within_tolerance)
             judged = _replay_action(found, entry, gates)
             _note(found, entry, scores, judged, limit=limit)
     return found
+
+
+def _code_digest(entry: EntryDetail, gates: Gates) -> str:
+    try:
+        return gates.find(entry).code_digest
+    except NotReplayable:
+        return code_digest()
 
 
 def _replay_scores(found: Replay, entry: EntryDetail, gates: Gates, *, within_tolerance: bool) -> ScoreReplay | None:

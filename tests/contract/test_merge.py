@@ -35,6 +35,46 @@ def test_merge_lays_declared_over_learned() -> None:
     )
 
 
+POINTED = tuple(replace(feature, pointer=f"/old/{feature.name}") for feature in LEARNED.features)
+
+
+def test_merge_keeps_the_pointers_of_either() -> None:
+    bare = Contract((Feature("a", FeatureType.NUMBER, minimum=0),), datatype="FP64")
+    pointed = replace(LEARNED, features=POINTED, datatype="FP32", instances="/rows")
+
+    declared_later = merge(replace(pointed, datatype=None), replace(LEARNED, datatype="FP32"))
+    learned_with_them = merge(bare, pointed)
+
+    assert declared_later is not None
+    assert learned_with_them is not None
+    for merged in (declared_later, learned_with_them):
+        assert [feature.pointer for feature in merged.features] == ["/old/a", "/old/k", "/old/b"]
+        assert merged.instances == "/rows"
+    assert (declared_later.datatype, learned_with_them.datatype) == ("FP32", "FP64")
+
+
+def test_merge_takes_all_pointers_from_one_contract() -> None:
+    declared = Contract((Feature("a", FeatureType.NUMBER),), instances="/new")
+
+    merged = merge(declared, replace(LEARNED, features=POINTED, instances="/old"))
+
+    assert merged is not None
+    assert merged.instances == "/new"
+    assert {feature.pointer for feature in merged.features} == {None}
+
+
+def test_merge_of_too_few_pointers_names_those_missing() -> None:
+    declared = Contract((Feature("a", FeatureType.NUMBER, pointer="/a"),), source="c.toml")
+
+    with pytest.raises(ContractError) as caught:
+        merge(declared, LEARNED)
+
+    assert [line.split(" has no pointer")[0] for line in str(caught.value).splitlines()] == [
+        'c.toml: features."k"',
+        'c.toml: features."b"',
+    ]
+
+
 @pytest.mark.parametrize(
     ("feature", "message"),
     [

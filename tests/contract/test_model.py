@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from guard.contract import Contract, Feature, FeatureType, Relation, category_text
+from guard.contract.model import DATATYPES
 from guard.errors import ContractError
+from guard.inference import Datatype
 
 A = Feature("a", FeatureType.NUMBER, minimum=0)
 B = Feature("b", FeatureType.CATEGORY, allowed=("x", 3, True))
@@ -73,6 +75,62 @@ def test_contract_digest_ignores_what_cannot_alter_a_verdict() -> None:
 )
 def test_contract_digest_differs(other: Contract) -> None:
     assert Contract((A, B)).digest != other.digest
+
+
+def test_contract_digest_is_as_before_where_nothing_of_the_request_is_declared() -> None:
+    contract = Contract((Feature("a", FeatureType.NUMBER),))
+
+    assert contract.digest == "533cc894d4d0e39f5160958c9d34e3ebcd8c907eff0e68c565599245111246dc"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Contract((A, B), datatype="FP32"),
+        Contract((A, B), instances=""),
+        Contract((A, B), instances="/rows"),
+        Contract((replace(A, pointer="/a"), replace(B, pointer="/b"))),
+    ],
+)
+def test_contract_digest_depends_on_the_request(other: Contract) -> None:
+    assert Contract((A, B)).digest != other.digest
+
+
+def test_contract_is_mapped_by_any_pointer() -> None:
+    assert not Contract((A, B), datatype="FP32").is_mapped
+    assert Contract((A, B), instances="").is_mapped
+    assert Contract((replace(A, pointer=""),)).is_mapped
+
+
+def test_datatypes_are_those_of_the_protocol() -> None:
+    assert tuple(Datatype) == DATATYPES
+
+
+@pytest.mark.parametrize(
+    ("features", "request_", "messages"),
+    [
+        ((replace(A, pointer="a"),), {}, ["features.\"a\".pointer is 'a'; expected a JSON pointer, which begins with"]),
+        ((replace(A, pointer="/a~2"),), {}, ["~ is written ~0"]),
+        ((replace(A, pointer="/a~"),), {}, ["~ is written ~0"]),
+        ((replace(A, pointer="/" + "a" * 500),), {}, ["has 501 characters; at most 500"]),
+        (
+            (replace(A, pointer="/x"), replace(B, pointer="/x")),
+            {},
+            ['features."b".pointer is \'/x\', which is that of features."a" already'],
+        ),
+        ((replace(A, pointer="/x"), B), {}, ['features."b" has no pointer, where other features have one']),
+        ((A,), {"instances": "rows"}, ["request.instances is 'rows'; expected a JSON pointer"]),
+        ((A,), {"datatype": "FLOAT"}, ["request.datatype is 'FLOAT'; expected one of: BOOL, UINT8"]),
+        ((A,), {"datatype": "FLOAT", "instances": "~"}, ["request.datatype", "request.instances"]),
+    ],
+)
+def test_request_faulty(features: tuple[Feature, ...], request_: dict[str, str], messages: list[str]) -> None:
+    with pytest.raises(ContractError) as caught:
+        Contract(features, datatype=request_.get("datatype"), instances=request_.get("instances"))
+
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(messages)
+    assert all(message in line for message, line in zip(messages, lines, strict=True))
 
 
 def test_compiled_bounds_admit_the_nearest_float32() -> None:

@@ -54,7 +54,34 @@ def test_contract_file_read_whole() -> None:
     )
 
 
+def test_contract_file_declares_the_request() -> None:
+    contract = parse_contract("""
+    [request]
+    instances = "/rows"
+    datatype = "BF16"
+    [features.a]
+    type = "number"
+    pointer = "/x/0"
+    """)
+
+    feature = Feature("a", FeatureType.NUMBER, pointer="/x/0")
+    assert contract == Contract((feature,), datatype="BF16", instances="/rows")
+
+
 FAULTS = [
+    ('[features.a]\ntype = "number"\npointer = 1', 'features."a".pointer is 1; expected a string'),
+    ('[features.a]\ntype = "number"\npointer = "x"', "features.\"a\".pointer is 'x'; expected a JSON pointer"),
+    ('request = 1\n[features.a]\ntype = "number"', "request is not a table; expected [request]"),
+    (
+        '[request]\ninstance = ""\n[features.a]\ntype = "number"',
+        "request.instance is not known; did you mean instances?",
+    ),
+    ('[request]\ndatatype = 32\n[features.a]\ntype = "number"', "request.datatype is 32; expected a string"),
+    (
+        '[request]\ndatatype = "fp32"\n[features.a]\ntype = "number"',
+        "request.datatype is 'fp32'; expected one of: BOOL",
+    ),
+    ('[request]\ninstances = "x"\n[features.a]\ntype = "number"', "request.instances is 'x'; expected a JSON pointer"),
     ('[features.a]\ntype = "number"\nminimun = 0', 'features."a".minimun is not known; did you mean minimum?'),
     ('[feature.b]\n[features.a]\ntype = "number"', "feature is not known; did you mean features?"),
     ("[features.a]\nminimum = 0", 'features."a".type is missing; expected one of: number, integer, boolean, category'),

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from guard.decode import JsonLimits, decode
+from guard.decode import DecodeLimits, decode
 from guard.inference import InferenceRequest
 
 Reader = Callable[..., InferenceRequest]
 
 
 @pytest.fixture(scope="session")
-def limits() -> JsonLimits:
-    return JsonLimits(max_depth=8, max_containers=100, max_instances=16)
+def limits() -> DecodeLimits:
+    return DecodeLimits(max_depth=8, max_containers=100, max_instances=16)
 
 
 @pytest.fixture(scope="session")
-def read(limits: JsonLimits) -> Reader:
+def read(limits: DecodeLimits) -> Reader:
     """Decode text or bytes under small limits."""
 
     def run(body: str | bytes, *, allow_non_finite: bool = False) -> InferenceRequest:

@@ -45,6 +45,7 @@ def build_entry(
     path: str = "/v2/models/tumours/infer",
     client: str | None = "client-1",
     content_type: str | None = "application/json",
+    headers: tuple[tuple[str, str], ...] = (),
     body: bytes | None = None,
     feature_names: tuple[str, ...] | None = ("mean radius", "mean area"),
     features: Any = ((14.5, 600.0),),
@@ -73,6 +74,7 @@ def build_entry(
         client=client,
         status=status if verdict.rejected else None,
         content_type=content_type,
+        headers=headers,
     )
     matrix = None if features is None else np.array(features, dtype=np.float64)
     return Entry(

@@ -16,6 +16,7 @@ from guard.journal.entry import FINDING_BYTES
         ({"features": [[0.0, 0.0]] * 50}, 49 * 2 * 8),
         ({"texts": {"city": ["Paris", None, "Rom"]}}, 8),
         ({"findings": ()}, -FINDING_BYTES),
+        ({"headers": (("content-type", "x" * 70), ("content-encoding", "gzip"))}, 74),
         ({"n_instances": 11}, 160),
     ],
 )

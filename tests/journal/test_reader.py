@@ -71,6 +71,43 @@ def test_entry_comes_back_as_it_was(filled: Filled, make_entry: Make) -> None:
     assert (row.rules, row.labels, row.sequence, got.content_type) == (("G205", "G302"), (), 1, None)
 
 
+def test_headers_come_back_as_they_were(filled: Filled, make_entry: Make) -> None:
+    headers = (("content-type", 'a/b;c="\\\x00\xff"'), ("content-encoding", "gzip"))
+
+    assert filled(make_entry("an-id", headers=headers)).entry("an-id").headers == dict(headers)
+
+
+def test_entry_of_a_journal_without_headers_has_its_content_type(filled: Filled, make_entry: Make, path: Path) -> None:
+    reader = filled(make_entry("typed"), make_entry("untyped", content_type=None))
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE entries DROP COLUMN headers")
+        connection.execute("DELETE FROM schema_version WHERE version > 1")
+    connection.close()
+
+    assert reader.entry("typed").headers == {"content-type": "application/json"}
+    assert reader.entry("untyped").headers == {}
+    assert [entry.headers for entry in reader.details()] == [{}, {"content-type": "application/json"}]
+
+
+def test_old_journal_is_written_on_with_headers(
+    filled: Filled, open_journal: Open, make_entry: Make, path: Path, url: str
+) -> None:
+    reader = filled(make_entry("old"))
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE entries DROP COLUMN headers")
+        connection.execute("DELETE FROM schema_version WHERE version > 1")
+    connection.close()
+
+    journal = open_journal()
+    assert journal.append(make_entry("new", headers=(("content-encoding", "gzip"),)))
+    assert journal.close() == 0
+
+    for reading in (reader, JournalReader(url)):
+        assert reading.entry("new").headers == {"content-encoding": "gzip"}
+        assert reading.entry("old").headers == {"content-type": "application/json"}
+        assert reading.entry("new").content_type == "application/json"
+
+
 def test_artifact_comes_back_by_its_digest(open_journal: Open, make_entry: Make, url: str) -> None:
     journal = open_journal()
     journal.add_artifact("detector", "d" * 64, b"\0\xff")

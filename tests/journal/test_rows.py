@@ -8,8 +8,9 @@ import pytest
 
 from guard.journal import Entry
 from guard.journal.backlog import Numbered
-from guard.journal.rows import MAX_FINDINGS, BodyKept, entry_rows, extreme, text_columns
+from guard.journal.rows import MAX_FINDINGS, BodyKept, entry_rows, extreme, header_values, text_columns
 from guard.journal.schema import entries, findings
+from guard.journal.text import unescape
 from guard.verdict import Action, Finding, Kind
 
 NAN = float("nan")
@@ -79,6 +80,17 @@ def test_texts_come_back_as_they_were(make_entry: Callable[..., Entry]) -> None:
 
     assert stored.isascii()
     assert text_columns(stored) == texts
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [(), (("content-encoding", "gzip"),), (("content-type", 'a"\\\0\x9bÿ'), ("inference-header-content-length", "9"))],
+)
+def test_headers_come_back_as_they_were(make_entry: Callable[..., Entry], headers: Any) -> None:
+    stored = as_row(make_entry(headers=headers))["headers"]
+
+    assert stored is None or stored.isascii()
+    assert header_values(stored and unescape(stored)) == dict(headers)
 
 
 def test_features_of_another_order_in_memory_are_stored_by_row(make_entry: Callable[..., Entry]) -> None:

@@ -13,7 +13,7 @@ from guard.screening import Screener
 HONEST = b'{"a": 1, "b": 2}'
 BREAKS_CONTRACT = b'{"a": 11, "b": 2}'
 UNREADABLE = b'{"a": 1, '
-NOT_JSON = b"\x93NUMPY\x01\x00"
+NOT_JSON = b"\x93MUMPY\x01\x00"
 
 
 def rules(probe: Any) -> list[str]:

@@ -204,7 +204,7 @@ def test_relation_that_only_one_of_the_detectors_has(
 ) -> None:
     other, relation = related
     for model, path in (("a", detectors[0]), ("b", other)):
-        serve(url, OUTLIER, path=f"/v2/models/{model}/infer", variables={"GUARD_DETECTOR": path})
+        serve(url, OUTLIER, path=f"/models/{model}/infer", variables={"GUARD_DETECTOR": path})
 
     found = run(url, Other({"GUARD_DISABLED_RULES": f'G513:"{relation}" it is wrong'}))
 
@@ -249,7 +249,7 @@ def test_detector_may_stand_in_for_one_that_wasnt_kept(served: str, detectors: t
 
 def test_detector_of_each_model_by_settings(url: str, detectors: tuple[Path, Path]) -> None:
     for model in ("a", "b"):
-        serve(url, OUTLIER, path=f"/v2/models/{model}/infer", variables={"GUARD_DETECTOR": detectors[0]})
+        serve(url, OUTLIER, path=f"/models/{model}/infer", variables={"GUARD_DETECTOR": detectors[0]})
 
     found = run(url, Other({"GUARD_DETECTOR": f"a={detectors[1]}"}))
 

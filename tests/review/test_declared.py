@@ -51,6 +51,17 @@ LEARNED = Contract(
 )
 
 
+def test_what_is_declared_of_the_request_is_read_back_and_told() -> None:
+    pointed = tuple(Feature(f.name, f.type, nullable=f.nullable, pointer=f"/~1{f.name}") for f in LEARNED.features)
+    kept = merge(Contract(pointed, datatype="FP16", instances=""), LEARNED)
+    assert kept is not None
+
+    part = declared_part(kept, LEARNED)
+
+    assert part is not None
+    assert merge(parse_contract(to_toml(part)), LEARNED) == kept
+
+
 def test_nothing_declared() -> None:
     assert declared_part(LEARNED, LEARNED) is None
 

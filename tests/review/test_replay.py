@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,106 @@ def test_full_body_is_screened_again_whole(url: str, detectors: tuple[Path, Path
     assert found.unjudged == {UNREAD: 1}
 
 
+def post(url: str, path: str, headers: dict[str, str], *bodies: bytes, **more: object) -> None:
+    """Serve them with whole bodies in the journal, a sample of all."""
+    pairs = tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+    chosen = {"GUARD_JOURNAL_BODY": "full", "GUARD_JOURNAL_SAMPLE": 1, "GUARD_CONTENT_ENCODINGS": "gzip", **more}
+    serve(url, *bodies, path=path, headers=pairs, variables=chosen)
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Path:
+    (tmp_path / "numbers.toml").write_text(
+        "".join(f'[features.{name}]\ntype = "number"\nmaximum = 9\n' for name in "abcd")
+    )
+    return tmp_path / "numbers.toml"
+
+
+@pytest.mark.parametrize("mode", ["enforce", "monitor"])
+def test_encoded_body_is_screened_again_by_its_headers(url: str, numbers: Path, mode: str) -> None:
+    bodies = [gzip.compress(text) for text in (b'{"instances": [[1, 2, 3, 4]]}', b'{"instances": [[1, 2, 3, 10]]}')]
+    gzipped = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    post(
+        url, "/v1/models/m:predict", gzipped, *bodies, bodies[0][:-1],
+        GUARD_CONTRACT=numbers, GUARD_MODE=mode, GUARD_FORWARD="canonical",
+    )  # fmt: skip
+
+    found = run(url)
+
+    assert found.agrees
+    assert found.actions == {Basis.BODY: 3}
+    entries = list(JournalReader(url).details())
+    assert [(entry.row.action, entry.row.rules) for entry in entries] == [
+        (Action.REJECT, ("G123",)), (Action.REJECT, ("G205",)), (Action.ALLOW, ()),
+    ]  # fmt: skip
+    assert entries[-1].row.protocol == "v1"
+
+
+@pytest.mark.parametrize("encoding", [None, "gzip"])
+def test_binary_tensors_are_screened_again_by_their_length(url: str, numbers: Path, encoding: str | None) -> None:
+    head = b'{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","parameters":{"binary_data_size":16}}]}'
+    bodies = [head + np.array([1, 2, 3, last], "<f4").tobytes() for last in (4, 10)]
+    headers = {"Inference-Header-Content-Length": str(len(head))}
+    if encoding:
+        bodies, headers = [*map(gzip.compress, bodies)], {**headers, "Content-Encoding": encoding}
+    post(url, "/v2/models/m/infer", headers, *bodies, GUARD_CONTRACT=numbers)
+
+    found = run(url)
+
+    assert found.agrees
+    assert found.actions == {Basis.BODY: 2}
+    assert [(entry.row.action, entry.row.protocol) for entry in JournalReader(url).details()] == [
+        (Action.REJECT, "v2-binary"), (Action.ALLOW, "v2-binary"),
+    ]  # fmt: skip
+
+
+def test_body_is_screened_again_by_the_protocol_of_its_path(url: str, numbers: Path) -> None:
+    post(url, "/app/v1/models/m:predict", {}, b'{"a": 1, "b": 2, "c": 3, "d": 4}', GUARD_CONTRACT=numbers)
+    post(url, "/app", {}, b'{"a": 1, "b": 2, "c": 3, "d": 4}', GUARD_CONTRACT=numbers)
+
+    found = run(url)
+
+    assert [entry.row.action for entry in JournalReader(url).details()] == [Action.ALLOW, Action.REJECT]
+    assert found.agrees
+    assert found.actions == {Basis.BODY: 2}
+
+
+def test_entry_of_an_earlier_guard_is_screened_again_by_its_content_type(url: str, numbers: Path) -> None:
+    typed = {"Content-Type": "text/csv"}
+    post(url, "/predict", typed, b'{"a": 1, "b": 2, "c": 3, "d": 4}', GUARD_CONTRACT=numbers)
+    alter(url, "UPDATE entries SET headers = NULL")
+
+    found = run(url)
+
+    assert found.agrees
+    (entry,) = JournalReader(url).details()
+    assert entry.row.rules == ("G120",)
+    assert found.actions == {Basis.BODY: 1}
+
+
+CHAT = b'{"model": "m", "messages": [{"role": "user", "content": "hello"}]}'
+
+
+@pytest.mark.parametrize("body", ["none", "features", "full"])
+@pytest.mark.parametrize("contract", [False, True])
+def test_texts_without_a_table_are_journaled_and_replayed(
+    url: str,
+    numbers: Path,
+    body: str,
+    contract: bool,
+) -> None:
+    declared = {"GUARD_CONTRACT": numbers} if contract else {}
+    post(url, "/v1/chat/completions", {}, CHAT, GUARD_JOURNAL_BODY=body, **declared)
+
+    found = run(url)
+
+    assert found.agrees
+    (entry,) = JournalReader(url).details()
+    assert (entry.row.protocol, entry.scores) == ("openai", None)
+    assert found.actions.total() + found.unjudged.total() == 1
+    assert found.actions == ({Basis.BODY: 1} if body == "full" else {})
+
+
 def test_entry_without_features_is_not_replayable(url: str, detectors: tuple[Path, Path], contract: Path) -> None:
     serve(url, OUTLIER, BREAKS_CONTRACT, b"{", variables=variables(detectors, contract, journal_body="none"))
 
@@ -107,7 +208,7 @@ def test_float32_tensors_and_single_values(url: str, tmp_path: Path) -> None:
 
     requests = [*(request(batch[i : i + 1]) for i in range(20)), request(batch), request(np.full((1, 5), 3e38, "f4"))]
     serve(
-        url, *requests, {"instances": [[1e300, 0, 0, 0, 0]]}, path="/v2/models/m/infer",
+        url, *requests, {"instances": [[1e300, 0, 0, 0, 0]]}, path="/models/m/infer",
         variables={"GUARD_DETECTOR": f"m={path}", "GUARD_JOURNAL_SAMPLE": 1},
     )  # fmt: skip
 
@@ -143,7 +244,7 @@ def test_neither_contract_nor_detector(url: str) -> None:
 
 
 def test_model_without_a_detector(url: str, detectors: tuple[Path, Path]) -> None:
-    serve(url, CLEAN, path="/v2/models/other/infer", variables={"GUARD_DETECTOR": f"m={detectors[0]}"})
+    serve(url, CLEAN, path="/models/other/infer", variables={"GUARD_DETECTOR": f"m={detectors[0]}"})
 
     assert run(url).unjudged == {"no detector is configured for its model": 1}
 
@@ -188,7 +289,7 @@ def test_relation_of_another_models_detector_may_be_switched_off(
         "GUARD_JOURNAL_BODY": body,
     }
     for model in "ab":
-        serve(url, OUTLIER, path=f"/v2/models/{model}/infer", variables=settings)
+        serve(url, OUTLIER, path=f"/models/{model}/infer", variables=settings)
 
     found = run(url)
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from guard.contract import parse_contract
-from guard.decode import JsonLimits, decode
+from guard.decode import DecodeLimits, decode
 from guard.errors import RequestError
 from guard.features import extract
 from guard.inference import Fault
@@ -63,7 +63,7 @@ def find(file: dict[str, Any], case: dict[str, Any], serve: Serve) -> list[Findi
         return serve(file, case)
     body = base64.b64decode(case["base64"]) if "base64" in case else case["body"].encode()
     contract = parse_contract(file["contract"])
-    limits = JsonLimits(**DEFAULT_LIMITS | file.get("limits", {}))
+    limits = DecodeLimits(**DEFAULT_LIMITS | file.get("limits", {}))
     try:
         request = decode(body, limits=limits, allow_non_finite=contract.allows_missing)
     except RequestError as error:

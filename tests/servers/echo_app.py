@@ -25,6 +25,9 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     while not complete:
         message = await receive()
         if message["type"] == "http.disconnect":
+            # Granian can still send it, and answers 500 by itself where an app says nothing.
+            await send({"type": "http.response.start", "status": 400, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
             return
         body += message.get("body", b"")
         complete = not message.get("more_body", False)

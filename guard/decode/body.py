@@ -1,0 +1,101 @@
+"""Which decoder reads a body: by the protocol of its path and by its shape."""
+
+from __future__ import annotations
+
+from guard.decode.arrow.batches import decode_arrow, looks_like_arrow
+from guard.decode.csv.rows import decode_csv
+from guard.decode.images.embedded import lift_images
+from guard.decode.images.image import decode_image, looks_like_image
+from guard.decode.json.body import decode_json, looks_like_json
+from guard.decode.limits import DecodeLimits
+from guard.decode.media import Media, MediaType
+from guard.decode.multipart.form import decode_multipart
+from guard.decode.npy import decode_npy, looks_like_npy
+from guard.decode.serialised import name_serialised
+from guard.decode.source import HEADER_LENGTH, Source
+from guard.decode.v2.binary import decode_v2_binary
+from guard.decode.v2.plain import decode_plain
+from guard.errors import MalformedRequest, UnsupportedMediaType
+from guard.inference import Fault, InferenceRequest
+from guard.paths import Protocol
+
+__all__ = ["decode"]
+
+# A V2 body on any other path is another protocol's: V1 would take its tensors for instances.
+_PLAIN_V2 = frozenset({Protocol.V2, Protocol.ANY, Protocol.INVOCATIONS})
+_PLAIN_MEDIA = frozenset({Media.JSON, Media.NEUTRAL})
+
+# Paths on which a body that is neither JSON nor has JSON before its tensors is some other protocol's.
+_JSON_ONLY = frozenset({Protocol.V1, Protocol.V2})
+
+_ANYWHERE = Source()
+
+
+def decode(
+    body: bytes, *, limits: DecodeLimits, allow_non_finite: bool, source: Source = _ANYWHERE
+) -> InferenceRequest:
+    """Decode a body by the first format that fits.
+
+    Raises UnsupportedMediaType (G115) where none does, MalformedRequest or NotScorable, which say what
+    rule is broken and where. `allow_non_finite` admits NaN and Infinity tokens in V1 and V2.
+    """
+    protocol, headers, contract = source
+    mapped = contract is not None and contract.is_mapped
+    if protocol in _PLAIN_V2 and not mapped and HEADER_LENGTH not in headers:
+        media = source.media_type
+        if media.media in _PLAIN_MEDIA and not media.parameters:
+            plain = decode_plain(body, limits=limits)
+            if plain is not None:
+                return plain
+    try:
+        return _decode_exactly(body, limits=limits, allow_non_finite=allow_non_finite, source=source)
+    except RecursionError:
+        raise MalformedRequest("nested deeper than the interpreter's stack allows", rule="G102") from None
+
+
+def _decode_exactly(body: bytes, *, limits: DecodeLimits, allow_non_finite: bool, source: Source) -> InferenceRequest:
+    media = source.media_type
+    serialised = name_serialised(body, media)
+    if serialised is not None:
+        raise UnsupportedMediaType(f"{serialised}, which guard never opens", rule="G121")
+    json_length = source.json_length()
+    if json_length is not None:
+        request = decode_v2_binary(
+            body, json_length=json_length, limits=limits, allow_non_finite=allow_non_finite, contract=source.contract
+        )
+        return lift_images(request, limits=limits)
+    if looks_like_json(body):
+        request = decode_json(body, limits=limits, allow_non_finite=allow_non_finite, source=source)
+        # Servers of these protocols read no forms; the type is what curl gives to any body.
+        is_curl = media.media is Media.FORM and source.protocol in _JSON_ONLY
+        return request if is_curl else _compare(request, media, Media.JSON)
+    if source.protocol in _JSON_ONLY:
+        raise UnsupportedMediaType("neither a JSON object nor an array", rule="G115")
+    return _decode_other(body, limits, source, media)
+
+
+def _decode_other(body: bytes, limits: DecodeLimits, source: Source, media: MediaType) -> InferenceRequest:
+    if looks_like_npy(body):
+        return _compare(decode_npy(body, limits=limits), media, Media.NPY)
+    if looks_like_arrow(body):
+        return _compare(decode_arrow(body, limits=limits), media, Media.ARROW)
+    if looks_like_image(body):
+        return _compare(decode_image(body, limits=limits), media, Media.IMAGE)
+    if media.media is Media.MULTIPART:
+        return decode_multipart(body, media_type=media, limits=limits, source=source)
+    if media.media is Media.CSV:
+        return decode_csv(body, limits=limits, source=source)
+    raise UnsupportedMediaType("neither a JSON object nor an array, nor another format that is known", rule="G115")
+
+
+def _compare(request: InferenceRequest, media: MediaType, found: Media) -> InferenceRequest:
+    """Tell a Content-Type that names another format than the body has."""
+    if media.media is Media.NEUTRAL:
+        return request
+    if media.media is not found:
+        detail = f"the Content-Type says {media.media.value}; the body is {found.value}"
+    elif found is Media.JSON and media.parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8", "us-ascii"}:
+        detail = "the Content-Type gives another charset than UTF-8, which JSON is in"
+    else:
+        return request
+    return request._replace(faults=(Fault("G120", detail, where="headers"), *request.faults), is_plain=False)

@@ -1,0 +1,1 @@
+"""Images, as a body or within JSON, to uint8 arrays."""

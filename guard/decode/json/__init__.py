@@ -1,0 +1,1 @@
+"""JSON: strictly read, then by the first format that fits."""
