@@ -12,21 +12,13 @@ import logging
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from benchmarks.machine import header
-from guard import GuardMiddleware, GuardSettings
-from tests.resources.bodies import BODIES, CONTRACT, VARIABLES, Hostile
-from tests.resources.measure import SMALLEST_BYTES, peak_bytes, screen, stall_seconds, warm
+from guard import GuardMiddleware
+from tests.resources.bodies import BODIES, Hostile
+from tests.resources.measure import SMALLEST_BYTES, guarded, peak_bytes, screen, stall_seconds, warm
 
 REPEATS = 5
-
-
-async def host(scope: Any, receive: Any, send: Any) -> None:
-    """Answer without a look."""
-    del scope, receive
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
 
 
 def main() -> None:
@@ -34,9 +26,7 @@ def main() -> None:
     print(header("orjson", "numpy"))
     chosen = [name for name in BODIES if not sys.argv[1:] or any(word in name for word in sys.argv[1:])]
     with tempfile.TemporaryDirectory() as folder:
-        contract = Path(folder) / "contract.toml"
-        contract.write_text(CONTRACT, encoding="utf-8")
-        app = GuardMiddleware(host, GuardSettings.from_environ(VARIABLES | {"GUARD_CONTRACT": str(contract)}))
+        app = guarded(Path(folder))
         peaks = {name: peak_of(app, BODIES[name]()) for name in chosen}
         # Afterwards, since it leaves memory to the process that would hide what is taken.
         rows = [(name, *peaks[name], stall_of(app, BODIES[name]())) for name in chosen]

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import logging
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from guard.asgi import (
     ASGIApp,
@@ -33,34 +30,19 @@ from guard.asgi import (
 from guard.client import ClientResolver
 from guard.decode.canonical import Canonical
 from guard.errors import ConfigError, OverBudget, RequestError
+from guard.examiner import Examiner
 from guard.journal import Counters, RequestContext
 from guard.monitor import Tally, exporter
 from guard.paths import Route
 from guard.problem import send_problem
-from guard.recorder import REPLAY_HEADERS, Recorder
+from guard.recorder import Recorder, replay_headers
 from guard.rules import DisabledRules
 from guard.screening import Screener, Screening
 from guard.settings import GuardSettings
 from guard.upload import ByteBudget, Upload
 from guard.verdict import Action, Mode, Verdict
-from guard.workers import Workers
 
 __all__ = ["GuardMiddleware"]
-
-logger = logging.getLogger("guard")
-
-# Bodies up to this size are judged on the event loop: handing them to a thread costs more.
-INLINE_BYTES = 65_536
-
-# Other formats may take long, however short they are: an image, an archive's like.
-_JSON_BEGINS = frozenset({b"{", b"[", b" ", b"\n"})
-
-
-class _Judged(NamedTuple):
-    """What came of a body, and what is forwarded in its place (None: the body as it came)."""
-
-    screening: Screening
-    canonical: Canonical | None = None
 
 
 @dataclass(slots=True)
@@ -85,18 +67,18 @@ class GuardMiddleware:
         self.app = app
         self.settings = GuardSettings.from_environ() if settings is None else settings
         check(self.settings)
-        self.screener = Screener(self.settings)
+        self.examiner = Examiner(self.settings)
         self.recorder = Recorder(self.settings, artifacts=self.screener.artifacts)
         self._clients = ClientResolver(self.settings)
         self._budget = ByteBudget(self.settings.max_inflight_bytes)
-        self._workers = Workers()
         self._samples = self.settings.journal_sample > 0
-        # Nobody knows what a user's own decoder does.
-        self._may_take_long = self.settings.decoder is not None
-        self._deadline_s = self.settings.score_timeout_ms / 1000
-        self._rewrites = self.settings.forward == "canonical" and self.settings.mode is Mode.ENFORCE
         self.tally = Tally(self.settings.mode)
         exporter().watch(self)
+
+    @property
+    def screener(self) -> Screener:
+        """The gate without its transport."""
+        return self.examiner.screener
 
     def journal_counters(self) -> Counters:
         """How many entries this process wrote, has queued, and lost."""
@@ -148,46 +130,17 @@ class GuardMiddleware:
             return screening, body
         if not body:
             return None, body
-        start = time.perf_counter()
-        screening, canonical = await self._judge_guarded(body, exchange)
-        seconds = time.perf_counter() - start
-        if seconds > self._deadline_s and "G902" not in _rules(screening):
-            screening = self.screener.note("G902", "judging the request took too long", route=exchange.route)
+        examiner, values, route = self.examiner, exchange.headers.values, exchange.route
+        if examiner.is_quick(body, values):
+            screening, canonical, seconds = examiner.examine(body, route=route, headers=values)
+        else:
+            screening, canonical, seconds = await examiner.examine_in_thread(body, route=route, headers=values)
         if canonical is not None and not screening.verdict.rejected:
             refused = self._replace(canonical, exchange, upload)
             # Judged again, its body would pass: no replay shows what others held.
             screening, body = (screening, body) if refused is None else (refused, b"")
         self.tally.observe(screening.verdict, seconds=seconds)
         return screening, body
-
-    async def _judge_guarded(self, body: bytes, exchange: _Exchange) -> _Judged:
-        """Judge a body where it holds nobody up; a failure of ours is a finding."""
-        try:
-            if not self._may_take_long and _is_quick(body, exchange.headers):
-                return self._judge(body, exchange)
-            return await self._judge_in_thread(body, exchange)
-        except Exception as error:  # noqa: BLE001 - whatever fails here is ours; GUARD_ON_ERROR decides
-            logger.error("guard failed to judge a request: %s at %s", type(error).__name__, _place(error))  # noqa: TRY400
-            return _Judged(self.screener.note("G901", f"guard failed: {type(error).__name__}", route=exchange.route))
-
-    def _judge(self, body: bytes, exchange: _Exchange) -> _Judged:
-        """Judge a body, and write what passes anew where that is to be forwarded."""
-        headers = exchange.headers.values
-        screening = self.screener.examine(body, route=exchange.route, headers=headers)
-        if not self._rewrites or screening.verdict.rejected:
-            return _Judged(screening)
-        try:
-            return _Judged(screening, self.screener.canonicalise(body, screening.verdict, headers=headers))
-        except RequestError as error:
-            return _Judged(self.screener.refuse(error, route=exchange.route))
-
-    async def _judge_in_thread(self, body: bytes, exchange: _Exchange) -> _Judged:
-        """Judge a body that takes long off the event loop, within the deadline."""
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                return await self._workers.run(partial(self._judge, body, exchange))
-        except TimeoutError:
-            return _Judged(self.screener.note("G902", "judging the request took too long", route=exchange.route))
 
     def _replace(self, canonical: Canonical, exchange: _Exchange, upload: Upload) -> Screening | None:
         """Let the app have guard's own encoding; a refusal where the byte budget has no room for it."""
@@ -234,7 +187,7 @@ class GuardMiddleware:
             client=self._clients.pseudonym(exchange.client),
             status=status,
             content_type=headers.text(b"content-type"),
-            headers=tuple((name.decode(), headers.values[name].decode("latin-1")) for name in _kept(headers)),
+            headers=replay_headers(headers.values),
         )
 
     async def _refuse(self, exchange: _Exchange, verdict: Verdict, status: int, upload: Upload, send: Send) -> None:
@@ -279,19 +232,6 @@ class GuardMiddleware:
         await send(message)
 
 
-def _is_quick(body: bytes, headers: RequestHeaders) -> bool:
-    """Whether a body is judged in less time than handing it to a thread is worth: not if it may unfold."""
-    return len(body) <= INLINE_BYTES and body[:1] in _JSON_BEGINS and b"content-encoding" not in headers.values
-
-
-def _kept(headers: RequestHeaders) -> Iterable[bytes]:
-    return (name for name in REPLAY_HEADERS if name in headers.values)
-
-
-def _rules(screening: Screening) -> set[str]:
-    return {finding.rule_id for finding in screening.verdict.findings}
-
-
 def _goes_on_sending(headers: RequestHeaders, status: int, upload: Upload) -> bool:
     """Whether a refused client may be in the middle of its body: not if it stalled, left, or waits to be asked."""
     return not upload.complete and status in {400, 413, 415, 503} and b"expect" not in headers.values
@@ -310,11 +250,3 @@ def check(settings: GuardSettings) -> None:
             faults += error.faults
     if faults:
         raise ConfigError(faults)
-
-
-def _place(error: BaseException) -> str:
-    """File and line where an exception arose; its message may hold what the client sent."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"

@@ -61,6 +61,11 @@ class Protection:
         """Whether any feature may be missing, so that NaN is a value."""
         return self.contract is not None and self.contract.allows_missing
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the contract's JSON pointers say where features are."""
+        return self.contract is not None and self.contract.is_mapped
+
     def without_relations(self, disabled: DisabledRules) -> Self:
         """Leave out the mined relations that are switched off: scores can only fall, so the promise holds."""
         if self.detector is None:

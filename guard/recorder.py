@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from guard.features import Table
@@ -12,12 +12,19 @@ from guard.protection import Artifact
 from guard.settings import GuardSettings
 from guard.verdict import Action, Verdict
 
-__all__ = ["REPLAY_HEADERS", "Recorder"]
+__all__ = ["Recorder", "replay_headers"]
 
 # The headers that say how a body is read; an entry keeps them, so that it can be judged again.
-REPLAY_HEADERS = (b"content-type", b"content-encoding", b"inference-header-content-length")
+_REPLAY_HEADERS = tuple(
+    (name.encode(), name) for name in ("content-type", "content-encoding", "inference-header-content-length")
+)
 
 _BODY: dict[str, Literal["none", "features", "full"]] = {"none": "none", "features": "features", "full": "full"}
+
+
+def replay_headers(values: Mapping[bytes, bytes]) -> tuple[tuple[str, str], ...]:
+    """The headers by which an entry is judged again, with their values as text."""
+    return tuple([(name, values[key].decode("latin-1")) for key, name in _REPLAY_HEADERS if key in values])
 
 
 class Recorder:

@@ -7,18 +7,17 @@ missing detector, a wrong digest or a bad contract fails at start-up.
 from __future__ import annotations
 
 import datetime as dt
-import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from guard.contract import Contract
-from guard.decode import DecodeLimits, Source, decode, looks_like_json
+from guard.decode import DecodeLimits, Source, decode, decode_at_once, looks_like_json
 from guard.decode.canonical import Canonical, canonicalise
 from guard.decode.custom.decoder import CustomDecoder
 from guard.decode.encoding import check_encoding, decompress
 from guard.detectors import Scores
 from guard.errors import RequestError
+from guard.event_id import new_event_id
 from guard.features import Table, extract
 from guard.inference import Fault, InferenceRequest, Layout, WireFormat
 from guard.paths import PathPolicy, Route
@@ -28,7 +27,7 @@ from guard.rules import DisabledRules, evaluate, to_findings
 from guard.settings import GuardSettings
 from guard.verdict import Action, Finding, Verdict
 
-__all__ = ["Screener", "Screening", "new_event_id"]
+__all__ = ["Screener", "Screening"]
 
 
 # Such a body is refused on any path: what it is can't be told.
@@ -108,6 +107,15 @@ class Screener:
     def _decode(
         self, body: bytes, route: Route, headers: Mapping[bytes, bytes], protection: Protection
     ) -> InferenceRequest:
+        if self._custom is None and not protection.is_mapped and b"content-encoding" not in headers:
+            request = decode_at_once(body, limits=self._limits, protocol=route.protocol, headers=headers)
+            if request is not None:
+                return request
+        return self._decode_slowly(body, route, headers, protection)
+
+    def _decode_slowly(
+        self, body: bytes, route: Route, headers: Mapping[bytes, bytes], protection: Protection
+    ) -> InferenceRequest:
         encoding = headers.get(b"content-encoding")
         if encoding is not None:
             body = self.decompress(body, encoding)
@@ -140,7 +148,7 @@ class Screener:
         if encoding is not None:
             body = self.decompress(body, encoding)
         wire_format = WireFormat(verdict.protocol)
-        undone = encoding is not None
+        undone = encoding not in {None, b"", b"identity"}
         return canonicalise(body, wire_format=wire_format, headers=headers, limits=self._limits, undone=undone)
 
     def refuse(self, error: RequestError, *, route: Route) -> Screening:
@@ -250,40 +258,3 @@ def _is_foreign(request: InferenceRequest, contract: Contract | None) -> bool:
         return False
     names = set(contract.names)
     return all(names.isdisjoint(record) for record in request.data)
-
-
-def new_event_id() -> str:
-    """A UUID of version 7 (RFC 9562, section 5.7): ordered by time, so that an index stays compact."""
-    time_ms = time.time_ns() // 1_000_000
-    head = _HEADS.get(time_ms) or _new_head(time_ms)
-    try:
-        return head + _TAILS.pop()
-    except IndexError:
-        _TAILS.extend(_new_tails())
-        return head + _TAILS.pop()
-
-
-def _new_head(time_ms: int) -> str:
-    """The part of all ids of one millisecond, of which a busy server makes several."""
-    digits = f"{time_ms:012x}"
-    head = f"{digits[:8]}-{digits[8:]}-"
-    _HEADS.clear()
-    _HEADS[time_ms] = head
-    return head
-
-
-def _new_tails() -> Iterator[str]:
-    """The random parts of some ids to come: made together, they cost a request next to nothing."""
-    digits = os.urandom(10 * _TAILS_AT_ONCE).hex()
-    for start in range(0, len(digits), 20):
-        part = digits[start : start + 20]
-        yield f"7{part[:3]}-{_VARIANT[part[3]]}{part[4:7]}-{part[7:19]}"
-
-
-_HEADS: dict[int, str] = {}
-_TAILS: list[str] = []
-_TAILS_AT_ONCE = 64
-# The two highest bits of the variant's hexadecimal digit are 10.
-_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
-# A child would give out the same ids as its parent.
-os.register_at_fork(after_in_child=_TAILS.clear)

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "guard"
 
 # From the bottom up; parts of one tuple are siblings and don't import each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "verdict"),
+    ("errors", "verdict", "event_id"),
     ("settings",),
     ("inference", "contract", "paths"),
     ("decode",),
@@ -22,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("screening",),
     ("asgi",),
     ("client", "upload", "workers"),
+    ("examiner",),
     ("problem",),
     ("journal",),
     ("recorder",),

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guard import Action, GuardSettings, Screener
-from guard.screening import new_event_id
+from guard.event_id import new_event_id
 from guard.training import fit_detector
 
 CONTRACT = """

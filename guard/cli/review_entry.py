@@ -45,9 +45,11 @@ def print_entry(console: Console, entry: EntryDetail, *, reasons: Reasons | None
     shown = _instances(entry)
     _print_part(console, "Instances", _scores(entry, shown, reasons) if entry.scores is not None else None)
     columns, left = feature_columns(entry, shown)
-    _print_part(
-        console, "Request", features_table(entry, shown, columns, reasons) if entry.features is not None else None
-    )
+    # Of images and texts there are columns at most, and no rows.
+    has_rows = bool(columns and shown) and entry.features is not None and len(entry.features) > 0
+    _print_part(console, "Request", features_table(entry, shown, columns, reasons) if has_rows else None)
+    if entry.body:
+        console.print(Text(f"the body is kept, {len(entry.body):,} bytes; --body FILE writes it as it came"))
     if left:
         console.print(Text(f"{left} more features are missing"))
     if entry.row.n_instances > len(shown):
@@ -78,7 +80,9 @@ def _pairs(pairs: Iterable[tuple[str, object]]) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs:
-        table.add_row(name, Text("none", style="dim") if value is None else cell(str(value), TEXT_CHARS))
+        table.add_row(
+            cell(name, TEXT_CHARS), Text("none", style="dim") if value is None else cell(str(value), TEXT_CHARS)
+        )
     return table
 
 
@@ -92,6 +96,7 @@ def _facts(entry: EntryDetail) -> list[tuple[str, object]]:
         ("kept because", row.reason),
         ("request", f"{row.method} {row.route}"),
         ("content type", entry.content_type),
+        *((name, value) for name, value in entry.headers.items() if name != "content-type"),
         ("request id", row.request_id),
         ("traceparent", row.traceparent),
         ("client", row.client),

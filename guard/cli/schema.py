@@ -9,6 +9,7 @@ import typer
 
 from guard.cli.terminal import safe
 from guard.contract import parse_contract, to_toml
+from guard.contract.written import escape
 from guard.errors import ConfigError, ContractError
 from guard.schema import Draft, draft_contract, read_source
 from guard.training.write import write_whole
@@ -49,6 +50,10 @@ def _write(draft: Draft, label: str) -> str:
     """The contract's text, which has been read back."""
     contract = draft.contract()
     text = to_toml(contract, comment=f"Written by `guard schema` from {label[:MOST_LABEL]}")
+    head, end, tables = text.partition("\n")
+    # Whoever reads the file later didn't see what the command printed.
+    told = "".join(f"# Not in this contract: {escape(line)}\n" for line in _warnings(draft))
+    text = head + end + told + tables
     try:
         read = parse_contract(text)
     except ContractError as error:

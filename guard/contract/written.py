@@ -18,19 +18,23 @@ __all__ = ["escape", "to_toml"]
 
 def to_toml(contract: Contract, *, comment: str = "") -> str:
     """The contract as `parse_contract` reads it, under a comment of one line; categories are learned, and left out."""
-    return "\n".join([*([f"# {escape(comment)}"] if comment else []), *_lines(contract)])
+    text = "\n".join(_lines(contract))
+    return f"# {escape(comment)}\n{text}" if comment else text.removeprefix("\n")
 
 
 def _lines(contract: Contract) -> Iterator[str]:
     for feature in contract.features:
+        yield ""
         yield f"[features.{_string(feature.name)}]"
         yield from _members(feature)
     if contract.datatype is not None or contract.instances is not None:
+        yield ""
         yield "[request]"
     for key, value in (("datatype", contract.datatype), ("instances", contract.instances)):
         if value is not None:
             yield f"{key} = {_string(value)}"
     for relation in contract.relations:
+        yield ""
         yield "[[relations]]"
         yield f"require = {_string(relation.text)}"
     yield ""

@@ -46,8 +46,6 @@ _JSON = frozenset(
 # Of the content as it came (RFC 9530; RFC 3230; RFC 1864).
 _DIGESTS = (b"content-digest", b"repr-digest", b"digest", b"content-md5")
 
-_UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
-
 Headers = Mapping[bytes, bytes]
 
 
@@ -109,7 +107,7 @@ def _write_with_stdlib(value: Any) -> bytes:
 def _json_type(headers: Headers, length: int) -> dict[bytes, bytes | None]:
     """`application/json`, unless the type says JSON already: FastAPI reads JSON only where it is named."""
     media = read_media_type(headers.get(b"content-type"))
-    if media.media is not Media.JSON or media.parameters.get("charset", "utf-8").lower() not in _UTF_8:
+    if media.media is not Media.JSON or not media.is_utf_8:
         return {b"content-type": b"application/json"}
     return {b"content-type": _sized(media, length)} if LENGTH_PARAMETER in media.parameters else {}
 

@@ -42,6 +42,11 @@ class MediaType(NamedTuple):
     essence: str
     parameters: Mapping[str, str]
 
+    @property
+    def is_utf_8(self) -> bool:
+        """Whether no other charset is given than UTF-8, or ASCII, which is part of it."""
+        return self.parameters.get(_CHARSET, "utf-8").lower() in _UTF_8
+
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _ABSENT = MediaType(Media.NEUTRAL, "", _NOTHING)
@@ -86,10 +91,16 @@ _BY_TYPE: Mapping[str, Media] = {
     "video": Media.OTHER,
 }
 
+_CHARSET = "charset"
+_UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
+
+# Stands for one that parsers of the header wouldn't all find, or not alike.
+_UNCERTAIN = "uncertain"
+
 # Of these, each stands for code that a careless host runs when it reads the body.
 _CODE = ("pickle", "joblib", "cloudpickle", "dill", "x-python")
 
-_LONGEST = 512
+_LONGEST_CACHED = 512
 
 
 def read_media_type(value: bytes | None) -> MediaType:
@@ -97,7 +108,7 @@ def read_media_type(value: bytes | None) -> MediaType:
     if value is None:
         return _ABSENT
     # Longer ones aren't cached, so that a client can't fill the memory with them.
-    return _cached(value) if len(value) <= _LONGEST else _read(value[:_LONGEST])
+    return _cached(value) if len(value) <= _LONGEST_CACHED else _read(value)
 
 
 def _read(value: bytes) -> MediaType:
@@ -108,15 +119,19 @@ def _read(value: bytes) -> MediaType:
         return MediaType(Media.SEVERAL if "," in text else Media.NEUTRAL, "", _NOTHING)
     essence = found[1].lower()
     parameters: dict[str, str] = {}
-    at = found.end()
+    media, at = _sort(essence), found.end()
     while at < len(text):
         parameter = _PARAMETER.match(text, at)
         if parameter is None or parameter[1].lower() in parameters:
-            return MediaType(Media.SEVERAL if "," in text[at:] or parameter else _sort(essence), essence, parameters)
+            media = Media.SEVERAL if "," in text[at:] or parameter else media
+            break
         quoted = parameter[2]
         parameters[parameter[1].lower()] = parameter[3] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
         at = parameter.end()
-    return MediaType(_sort(essence), essence, MappingProxyType(parameters))
+    if text.lower().count(_CHARSET) > (_CHARSET in parameters):
+        # In a part that can't be read, within quotes, or as `charset*`: frameworks search for it each in their own way.
+        parameters[_CHARSET] = _UNCERTAIN
+    return MediaType(media, essence, MappingProxyType(parameters))
 
 
 _cached = lru_cache(maxsize=512)(_read)

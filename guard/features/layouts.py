@@ -18,6 +18,9 @@ __all__ = ["MOST_TOLD", "Arranged", "arrange"]
 # A reader needs a few examples; ten thousand faults of one hostile body would only fill the journal.
 MOST_TOLD = 20
 
+# A matrix of so many cells is made whatever was sent.
+MOST_HOLLOW = 65_536
+
 # Long enough for any name that could have been meant.
 MOST_NAME_CHARACTERS = 100
 
@@ -56,6 +59,22 @@ def arrange(request: InferenceRequest, compiled: Compiled) -> Arranged:
 def _refuse(found: str, compiled: Compiled) -> Arranged:
     d = len(compiled.names)
     faults = [Fault("G208", f"{found}; expected values for {d} features")]
+    return Arranged(0, [None] * d, faults, misshapen=frozenset(compiled.names))
+
+
+def _is_hollow(n_instances: int, n_cells: int, compiled: Compiled) -> bool:
+    """Whether a large matrix is asked for with so few values that some instance lacks a feature that it must have.
+
+    `[{},{},...]` of 3 kB would else become thousands of times as many cells, only to be refused.
+    """
+    if n_instances * len(compiled.names) <= MOST_HOLLOW:
+        return False
+    return n_cells < n_instances * int((~compiled.nullable).sum())
+
+
+def _refuse_hollow(n_instances: int, n_cells: int, compiled: Compiled) -> Arranged:
+    d = len(compiled.names)
+    faults = [Fault("G208", f"{n_cells:,} values in {n_instances:,} instances; expected values for {d} features each")]
     return Arranged(0, [None] * d, faults, misshapen=frozenset(compiled.names))
 
 
@@ -109,6 +128,8 @@ def _by_name(given: Mapping[str, Cells | str], compiled: Compiled) -> Arranged:
     lengths = [len(cells) for cells in usable.values()]
     # A feature with one value too few or too many is at fault, not those that agree.
     n_instances = max(set(lengths), key=lengths.count, default=0)
+    if _is_hollow(n_instances, sum(lengths), compiled):
+        return _refuse_hollow(n_instances, sum(lengths), compiled)
     misfits = {
         name: _misfit(given[name], n_instances)
         for name in compiled.names
@@ -126,6 +147,9 @@ def _misfit(cells: Cells | str, n_instances: int) -> str:
 
 
 def _arrange_records(records: Sequence[Mapping[str, Any]], compiled: Compiled) -> Arranged:
+    n_cells = sum(map(len, records))
+    if _is_hollow(len(records), n_cells, compiled):
+        return _refuse_hollow(len(records), n_cells, compiled)
     columns = [[record.get(name, ABSENT) for record in records] for name in compiled.names]
     first_seen: dict[str, int] = {}
     for instance, record in enumerate(records):
@@ -147,6 +171,9 @@ def _unknown(names: Iterable[str], compiled: Compiled, instances: Mapping[str, i
 
 def _arrange_rows(rows: Sequence[Any], compiled: Compiled) -> Arranged:
     d = len(compiled.names)
+    n_cells = sum(len(row) for row in rows if isinstance(row, list))
+    if len(rows) * d > MOST_HOLLOW and n_cells < len(rows) * d:
+        return _refuse_hollow(len(rows), n_cells, compiled)
     lost = [i for i, row in enumerate(rows) if not isinstance(row, list) or len(row) != d]
     faults = [Fault("G208", f"{_length(rows[i])}; expected {d} for {d} features", i) for i in lost[:MOST_TOLD]]
     if len(lost) > MOST_TOLD:

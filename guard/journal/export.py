@@ -25,6 +25,7 @@ CSV_COLUMNS = (
     "event_id", "time", "action", "mode", "rejected", "status", "reason", "client", "route", "method", "model",
     "protocol", "request_id", "traceparent", "n_instances", "n_findings", "min_p_value", "max_score", "rules",
     "label", "findings", "digests", "scores", "p_values", "feature_names", "features", "texts", "labels", "body_base64",
+    "content_type", "headers", "body_kept",
 )  # fmt: skip
 
 _LISTED = (

@@ -146,7 +146,8 @@ def _blob(array: Any) -> bytes | None:
     return None if array is None else np.asarray(array, dtype="<f8").tobytes()
 
 
-def _headers(headers: Sequence[tuple[str, str]]) -> str | None:
+@lru_cache(maxsize=64)
+def _headers(headers: tuple[tuple[str, str], ...]) -> str | None:
     return escape(json.dumps(dict(headers))) if headers else None
 
 

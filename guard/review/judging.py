@@ -29,7 +29,7 @@ __all__ = ["Basis", "Judged", "judge"]
 
 Floats = npt.NDArray[np.float64]
 
-NO_FEATURES = "its features weren't kept (GUARD_JOURNAL_BODY=none)"
+NO_FEATURES = "none of its features were kept (GUARD_JOURNAL_BODY=none, or no contract to take them by)"
 UNREAD = "it was refused for how it was read, which features don't show, and its body wasn't kept"
 
 

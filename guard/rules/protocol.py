@@ -205,7 +205,7 @@ PROTOCOL_RULES: tuple[Rule, ...] = (
     _rule(
         "G121",
         "serialised code",
-        "The body is a pickle, an archive or the like, which runs code in a host that opens it.",
+        "The body, or a value in it, is a pickle, an archive or the like, which runs code in a host that opens it.",
         f"{CWE}502.html",
         tags=(EXPLOIT, "AML.T0011", MANIPULATION),
         status=415,

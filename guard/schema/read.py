@@ -32,7 +32,19 @@ def draft_contract(content: bytes, *, label: str, path: str | None = None, metho
         return draft_from_v2(document)
     if looks_like_mlflow(document):
         return draft_from_mlflow(document)
-    raise ContractError(f"{label} is neither V2 model metadata, nor an MLflow model or signature, nor OpenAPI")
+    found = _what_instead(content, document)
+    raise ContractError(f"{label} is {found}neither V2 model metadata, nor an MLflow model or signature, nor OpenAPI")
+
+
+def _what_instead(content: bytes, document: Any) -> str:
+    """What the document is likely to be, where that is plain."""
+    if not content.strip():
+        return "empty: "
+    if content.lstrip().startswith(b"<"):
+        return "HTML or XML: "
+    if isinstance(document, dict) and "extensions" in document and "version" in document:
+        return "a V2 server's metadata, where a model's is at /v2/models/NAME: "
+    return ""
 
 
 def _load(content: bytes, label: str) -> Any:

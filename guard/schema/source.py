@@ -28,6 +28,16 @@ TIMEOUT_S = 10.0
 _SCHEMES = ("http", "https")
 _CHUNK_BYTES = 65_536
 
+# The standard input takes what another client, which has them, fetched.
+_CREDENTIALS = "a name and a password, or a token, are never sent; fetch it yourself, and give - as the source"
+
+_HINTS = {
+    300: ", which leads in a circle, or to something else than http and https",
+    401: f"; {_CREDENTIALS}",
+    403: f"; {_CREDENTIALS}",
+    404: "; for V2 metadata, expected .../v2/models/NAME",
+}
+
 # A name and a password before the host.
 _SECRET = re.compile(r"//[^/]*@")
 
@@ -61,13 +71,14 @@ def _bounded(content: bytes, label: str) -> bytes:
 def _read_url(url: str, timeout_s: float) -> Source:
     label = escape(_SECRET.sub("//", url.partition("?")[0]))
     try:
-        _check_scheme(url)
+        _check_url(url)
         request = urllib.request.Request(url, headers={"Accept": "application/json, */*;q=0.5"})  # noqa: S310 - checked
         with _opener().open(request, timeout=timeout_s) as response:
             return Source(_read_in_time(response, label, time.monotonic() + timeout_s), label)
     except urllib.error.HTTPError as error:
         error.close()
-        raise ContractError(f"{label} can't be read: the answer is {error.code}") from None
+        hint = _HINTS.get(error.code // 100 * 100 if error.code // 100 == 3 else error.code, "")
+        raise ContractError(f"{label} can't be read: the answer is {error.code}{hint}") from None
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         raise ContractError(f"{label} can't be read: {reason}") from None
@@ -85,10 +96,14 @@ def _read_in_time(response: IO[bytes], label: str, deadline: float) -> bytes:
     return _bounded(bytes(content), label)
 
 
-def _check_scheme(url: str) -> None:
-    scheme = urllib.parse.urlsplit(url).scheme.lower()
+def _check_url(url: str) -> None:
+    parts = urllib.parse.urlsplit(url)
+    scheme = parts.scheme.lower()
     if scheme not in _SCHEMES:
         raise ValueError(f"the scheme is {scheme!a}; expected http or https")
+    # The standard library would take them for a part of the host's name.
+    if "@" in parts.netloc:
+        raise ValueError(_CREDENTIALS)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -97,7 +112,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
-        _check_scheme(newurl)
+        _check_url(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

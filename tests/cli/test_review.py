@@ -395,6 +395,26 @@ def test_show_of_an_entry_without_an_outlier_has_no_reasons(run: Run, fill: Fill
     assert "Reasons" not in run("show", IDS[0]).stdout
 
 
+def test_show_says_that_there_is_a_body_where_no_features_are(run: Run, fill: Fill) -> None:
+    fill(build(IDS[0], body=b"\x89PNG", features=np.empty((0, 2))), build(IDS[1]))
+
+    told = run("show", IDS[0]).stdout
+
+    assert "Request\nnone kept\nthe body is kept, 4 bytes; --body FILE writes it as it came" in told
+    assert "the body is kept" not in run("show", IDS[1]).stdout
+
+
+def test_show_tells_how_the_body_is_read(run: Run, fill: Fill) -> None:
+    entry = build(IDS[0], body=b"...")
+    headers = (("content-encoding", "gzip\x1b"), ("inference-header-content-length", "96"))
+    fill(replace(entry, context=replace(entry.context, headers=headers)))
+
+    told = run("show", IDS[0]).stdout
+
+    assert "content-encoding                 gzip\\x1b" in told
+    assert "inference-header-content-length  96" in told
+
+
 def test_show_body_goes_to_a_private_new_file_only(run: Run, fill: Fill, tmp_path: Path) -> None:
     fill(build(IDS[0], body=b"\x1b[2J\0\xff"))
     target = tmp_path / "body.bin"
@@ -450,6 +470,7 @@ def test_export_as_csv(run: Run, fill: Fill) -> None:
     assert (row["event_id"], row["client"], row["action"]) == (IDS[0], "'=1+1", "flag")
     assert json.loads(row["texts"]) == {"mean area": ["a\nb", '"']}
     assert json.loads(row["features"]) == [[14.5, 600.25], [None, 12345.5]]
+    assert (row["content_type"], row["headers"], row["body_kept"]) == ("", "{}", "features")
 
 
 @pytest.mark.parametrize(

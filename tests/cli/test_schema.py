@@ -114,7 +114,9 @@ def test_contract_from_openapi_is_enforced(run: Run, tmp_path: Path, body: Any, 
     done = run(yaml.safe_dump(OPENAPI), "--path", "/predict", "--method", "post")
 
     assert done.exit_code == 0
-    assert "warning: 'notes' is left out, and not checked: an array doesn't say how many values it has" in done.stderr
+    told = "'notes' is left out, and not checked: an array doesn't say how many values it has"
+    assert f"warning: {told}" in done.stderr
+    assert f"# Not in this contract: {told}" in (tmp_path / "contract.toml").read_text()
     assert rules(tmp_path / "contract.toml", body, "/predict") == expected
 
 
@@ -173,7 +175,7 @@ def test_dash_reads_standard_input_and_prints() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.startswith(b'# Written by `guard schema` from standard input\n[features."x[0]"]\n')
+    assert done.stdout.startswith(b'# Written by `guard schema` from standard input\n\n[features."x[0]"]\n')
 
 
 def test_failure_is_told_without_a_traceback(tmp_path: Path) -> None:

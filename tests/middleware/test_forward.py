@@ -136,7 +136,7 @@ def test_long_body_is_judged_and_written_in_a_thread(call: Any, probe: Any, sett
 
     chosen = settings(forward="canonical", content_encodings="gzip")
     guarded = GuardMiddleware(probe, chosen)
-    guarded.screener = watched = Watched(chosen)
+    guarded.examiner.screener = watched = Watched(chosen)
     watched.threads = []
 
     call(guarded, HONEST + b" " * 70_000)
@@ -232,7 +232,7 @@ def test_failure_to_write_is_ours_and_told(
 ) -> None:
     chosen = settings(forward="canonical", on_error=on_error, score_timeout_ms="50")
     guarded = GuardMiddleware(probe, chosen)
-    guarded.screener = screener(chosen)
+    guarded.examiner.screener = screener(chosen)
 
     answer = call(guarded, HONEST + b" " * padding)
 

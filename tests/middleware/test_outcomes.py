@@ -198,7 +198,7 @@ def test_outcome_of_guard_s_own_failure(
 ) -> None:
     chosen = settings(mode, on_error=on_error, score_timeout_ms="50")
     guarded = GuardMiddleware(probe, chosen)
-    guarded.screener = screener(chosen)
+    guarded.examiner.screener = screener(chosen)
 
     answer = call(guarded, HONEST + b" " * padding)
 
@@ -257,7 +257,7 @@ def test_outcome_of_a_flag_that_can_t_be_journaled(
 ) -> None:
     """A failure of ours that GUARD_ON_ERROR lets pass is a flag; no entry fits into this queue."""
     guarded = GuardMiddleware(probe, settings(mode, on_error="allow", on_journal_error=on_journal_error))
-    guarded.screener = _Breaks(guarded.settings)
+    guarded.examiner.screener = _Breaks(guarded.settings)
     guarded.recorder.journal = Journal("off", queue_bytes=1)
 
     assert call(guarded, HONEST).status == status

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import logging
 import os
 import re
 import struct
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +19,20 @@ from typing import Any
 
 from guard.middleware import GuardMiddleware
 from guard.screening import Screener
+from guard.settings import GuardSettings
 from guard.verdict import Verdict
-from tests.resources.bodies import Hostile, small_bodies
+from tests.resources.bodies import BODIES, CONTRACT, VARIABLES, Hostile, small_bodies
 
-__all__ = ["SMALLEST_BYTES", "peak_bytes", "post", "screen", "stall_seconds", "warm"]
+__all__ = [
+    "SMALLEST_BYTES",
+    "guarded",
+    "peak_bytes",
+    "peak_ratio",
+    "post",
+    "screen",
+    "stall_seconds",
+    "warm",
+]
 
 # A shorter body counts as this long: objects that every request needs would weigh too much.
 SMALLEST_BYTES = 65_536
@@ -114,3 +128,38 @@ def stall_seconds(app: GuardMiddleware, hostile: Hostile) -> float:
         return longest
 
     return asyncio.run(run())
+
+
+def peak_ratio(name: str) -> float:
+    """The memory that a body takes at the peak, as a multiple of its size; measured in a fresh interpreter."""
+    command = [sys.executable, "-m", "tests.resources.measure", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    return float(done.stdout)
+
+
+async def host(scope: Any, receive: Any, send: Any) -> None:
+    """Answer without a look."""
+    del scope, receive
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def guarded(folder: Path) -> GuardMiddleware:
+    """A host behind guard in `enforce`, with the contract that the bodies are meant for."""
+    contract = folder / "contract.toml"
+    contract.write_text(CONTRACT, encoding="utf-8")
+    return GuardMiddleware(host, GuardSettings.from_environ(VARIABLES | {"GUARD_CONTRACT": str(contract)}))
+
+
+def main() -> None:
+    """Print the ratio of the body that is named."""
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder:
+        screener = guarded(Path(folder)).screener
+        hostile = BODIES[sys.argv[1]]()
+        peak = peak_bytes(lambda: screen(screener, hostile), warm=lambda: warm(screener))
+        print(peak / max(len(hostile.body), SMALLEST_BYTES))
+
+
+if __name__ == "__main__":
+    main()

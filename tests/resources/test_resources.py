@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from guard.middleware import GuardMiddleware
-from guard.settings import GuardSettings
-from tests.resources.bodies import BODIES, CONTRACT, LARGEST, VARIABLES
-from tests.resources.measure import SMALLEST_BYTES, peak_bytes, post, screen, warm
+from tests.resources.bodies import BODIES, LARGEST
+from tests.resources.measure import SMALLEST_BYTES, guarded, peak_bytes, peak_ratio, post
 
 # The goal, in multiples of the body.
 MOST = 16
@@ -33,17 +30,9 @@ WORSE = {
 }
 
 
-async def host(scope: Any, receive: Any, send: Any) -> None:
-    del scope, receive
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
-
-
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> GuardMiddleware:
-    contract = tmp_path_factory.mktemp("contract") / "contract.toml"
-    Path(contract).write_text(CONTRACT, encoding="utf-8")
-    return GuardMiddleware(host, GuardSettings.from_environ(VARIABLES | {"GUARD_CONTRACT": str(contract)}))
+    return guarded(tmp_path_factory.mktemp("contract"))
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -58,12 +47,8 @@ def test_body_is_answered(app: GuardMiddleware, name: str) -> None:
 @pytest.mark.parametrize(
     "name", [*WORSE, "NaN tokens", "deep", "many tensors", "CSV of one digit", "binary empty texts"]
 )
-def test_memory_is_no_more_than_was_measured(app: GuardMiddleware, name: str) -> None:
-    hostile = BODIES[name]()
-
-    peak = peak_bytes(lambda: screen(app.screener, hostile), warm=lambda: warm(app.screener))
-
-    assert peak <= WORSE.get(name, 1.5 * MOST) * max(len(hostile.body), SMALLEST_BYTES)
+def test_memory_is_no_more_than_was_measured(name: str) -> None:
+    assert peak_ratio(name) <= WORSE.get(name, 1.5 * MOST)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from Linux's /proc")

@@ -33,7 +33,7 @@ from tests.review.serving import (
 
 EXACTLY = (Agreement.BIT_FOR_BIT, Agreement.BIT_FOR_BIT)
 
-NO_FEATURES = "its features weren't kept (GUARD_JOURNAL_BODY=none)"
+NO_FEATURES = "none of its features were kept (GUARD_JOURNAL_BODY=none, or no contract to take them by)"
 UNREAD = "it was refused for how it was read, which features don't show, and its body wasn't kept"
 
 REQUESTS: tuple[Any, ...] = (

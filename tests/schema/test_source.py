@@ -31,8 +31,8 @@ class _Handler(BaseHTTPRequestHandler):
                 }[name],
             )
             self.end_headers()
-        elif name == "missing":
-            self.send_error(404)
+        elif name.isdigit():
+            self.send_error(int(name))
         else:
             self.send_response(200)
             self.end_headers()
@@ -74,11 +74,13 @@ def test_label_has_no_secrets(server: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("missing", "the answer is 404"),
+        ("404", "the answer is 404; for V2 metadata, expected"),
+        ("401", "the answer is 401; a name and a password, or a token, are never sent"),
+        ("500", "the answer is 500$"),
         ("long", "longer than 8,388,608 bytes"),
-        ("to-file", "can't be read"),
+        ("to-file", "to something else than http and https"),
         ("to-ftp", "the scheme is 'ftp'"),
-        ("to-self", "can't be read"),
+        ("to-self", "leads in a circle"),
         ("slow", "takes too long"),
     ],
 )
@@ -104,6 +106,11 @@ def test_url_that_can_t_be_read_is_told_without_its_password(url: str) -> None:
         read_source(url, timeout_s=0.5)
 
     assert "secret" not in str(caught.value)
+
+
+def test_credentials_in_a_url_are_refused_and_not_taken_for_the_host(server: str) -> None:
+    with pytest.raises(ContractError, match="a name and a password, or a token, are never sent"):
+        read_source(f"http://u:secret@{server}/ok")
 
 
 def test_file_is_read(tmp_path: Path) -> None:

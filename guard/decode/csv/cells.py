@@ -2,7 +2,7 @@
 
 Threat model. A body of many small cells costs much more to hold than to send, and a cell can be a number to one
 reader and a text to another. Cells and distinct texts are counted against limits before the next ones are read. Out
-of scope: what `csv_rows` checks before.
+of scope: what `guard.decode.csv.rows` checks before.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Threat model. A client writes long numbers, or so many short ones that reading them at once takes much memory. Lengths
 are checked before, and long lines are read in pieces. Out of scope: cells that aren't JSON's numbers, which are left
-to `csv_cells`.
+to `guard.decode.csv.cells`.
 """
 
 from __future__ import annotations

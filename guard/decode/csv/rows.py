@@ -39,7 +39,6 @@ _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
 _CONTROL = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 # NEXT LINE, LINE SEPARATOR, PARAGRAPH SEPARATOR.
 _OTHER_LINE_ENDS = ("\x85".encode(), "\u2028".encode(), "\u2029".encode())
-_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 _ROWS_AT_ONCE = 64
 
@@ -54,11 +53,11 @@ def decode_csv(body: bytes, *, limits: DecodeLimits, source: Source) -> Inferenc
     `header=present` or `header=absent` in the Content-Type must agree. Raises MalformedRequest with rule G105, G107,
     G108, G111, G112, G128 or G208, NotScorable with rule G208, UnsupportedMediaType with rule G120.
     """
-    parameters = source.media_type.parameters
-    if parameters.get("charset", "utf-8").lower() not in _CHARSETS:
+    media = source.media_type
+    if not media.is_utf_8:
         raise UnsupportedMediaType("another charset than UTF-8", rule="G120", where="headers")
     lines = _split_lines(body, limits=limits)
-    names = _find_names(lines[0], contract=source.contract, declared=parameters.get("header"))
+    names = _find_names(lines[0], contract=source.contract, declared=media.parameters.get("header"))
     if names is not None:
         del lines[0]
     check_count(len(lines), where=None, limits=limits)

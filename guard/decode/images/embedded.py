@@ -2,67 +2,67 @@
 
 Threat model. A text that holds an image is text to a tabular detector and pixels to the model. So where the first
 instance holds an image, every instance must hold one; base64 is read strictly (`guard.decode.base64_text`), and the
-images of a request are bounded together, as one would be. Out of scope: images by address (a URL), which guard never
-fetches, and instances of several images.
+images of a request are bounded together, as one would be. What the contract has as a feature stays one. Out of scope:
+images by address (a URL), which guard never fetches, and instances of several images, which
+`guard.decode.images.within` bounds.
 """
 
 from __future__ import annotations
 
-import re
-from binascii import a2b_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from guard.decode.base64_text import decode_base64
+from guard.contract import Contract
+from guard.decode.images.carrier import Carrier, recognise
 from guard.decode.images.header import read_header
-from guard.decode.images.image import check_together, decode_pixels, looks_like_image
+from guard.decode.images.image import check_together, decode_pixels
 from guard.decode.images.structure import ImageHeader
+from guard.decode.images.within import MOST_IMAGES
+from guard.decode.json.members import quote
 from guard.decode.limits import DecodeLimits
 from guard.errors import MalformedRequest, RequestError
 from guard.inference import Datatype, Fault, InferenceRequest, Layout, Tensor
 
 __all__ = ["lift_images"]
 
-# An image's first bytes in base64. The last two are as much as two letters of a BMP and RIFF, which may begin a text.
-_CERTAIN = ("iVBORw0KGgo", "/9j/", "R0lGOD")
-_UNCERTAIN = ("Qk", "UklGR")
-_PREFIXES = (*_CERTAIN, *_UNCERTAIN, "data:image/")
-
-# As many characters as hold what looks_like_image wants to see.
-_HEAD_BYTES = 33
-_HEAD_CHARACTERS = 44
-
-_DATA_URI = re.compile(r"data:image/([A-Za-z0-9.+-]{1,32});base64,")
-_LONGEST_DATA_URI = 64
 _SUBTYPES = {"png": "PNG", "jpeg": "JPEG", "jpg": "JPEG", "webp": "WEBP", "bmp": "BMP"}
-
-# Each costs about 0.1 ms to open, however small.
-_MOST_IMAGES = 256
 
 _CONTAINERS = frozenset({dict, list})
 _CARRIERS = frozenset({str, bytes})
 
 
-def lift_images(request: InferenceRequest, *, limits: DecodeLimits) -> InferenceRequest:
+def lift_images(
+    request: InferenceRequest, *, limits: DecodeLimits, contract: Contract | None = None
+) -> InferenceRequest:
     """Return a request of images where the first instance holds one, with scalars beside it at most; else the same.
 
-    Raises MalformedRequest with rule G110, G111, G116, G124, G125 or G126, UnsupportedMediaType with rule G115.
+    Nothing is lifted where a feature of the contract is among the names. Raises MalformedRequest with rule G110, G111,
+    G116, G124, G125 or G126, UnsupportedMediaType with rule G115.
     """
     cells = _find_cells(request)
-    if cells is None:
+    if cells is None or (contract is not None and not contract.compiled.places.keys().isdisjoint(_names(request))):
         return request
-    if len(cells) > _MOST_IMAGES:
-        raise MalformedRequest(f"{len(cells)} images; at most {_MOST_IMAGES} are read", rule="G111")
-    texts = [_as_text(cell) for cell in cells]
-    for index, (cell, text) in enumerate(zip(cells, texts, strict=True)):
-        if text is None and not (type(cell) is bytes and looks_like_image(cell[:_HEAD_BYTES])):
-            raise MalformedRequest("no image, where instance 0 is one", rule="G116", where=f"instance {index}")
-    contents = [_decode(cell, text, index) for index, (cell, text) in enumerate(zip(cells, texts, strict=True))]
+    if len(cells) > MOST_IMAGES:
+        raise MalformedRequest(f"{len(cells)} images; at most {MOST_IMAGES} are read", rule="G111")
+    carriers = [_at(index, _recognise, cell) for index, cell in enumerate(cells)]
+    contents = [_decode(carrier, index) for index, carrier in enumerate(carriers)]
     headers = [_at(index, read_header, content) for index, content in enumerate(contents)]
     check_together(headers, n_bytes=sum(map(len, contents)), limits=limits)
     images = tuple(_at(index, decode_pixels, header) for index, header in enumerate(headers))
-    faults = request.faults + _compare(texts, headers)
+    faults = request.faults + _compare(carriers, headers)
     return request._replace(layout=Layout.IMAGES, data=images, n_instances=len(images), faults=faults, is_plain=False)
+
+
+def _names(request: InferenceRequest) -> Iterable[str]:
+    match request.layout:
+        case Layout.TENSORS:
+            return [tensor.name for tensor in request.data]
+        case Layout.RECORDS:
+            return [name for record in request.data for name in record]
+        case Layout.COLUMNS:
+            return list(request.data)
+        case _:
+            return ()
 
 
 def _find_cells(request: InferenceRequest) -> Sequence[Any] | None:
@@ -117,37 +117,19 @@ def _of_columns(columns: Mapping[str, Any]) -> Sequence[Any] | None:
 
 
 def _is_image(cell: Any) -> bool:
-    return _as_text(cell) is not None or (type(cell) is bytes and looks_like_image(cell[:_HEAD_BYTES]))
+    carrier = recognise(cell)
+    return carrier is not None and carrier.is_image
 
 
-def _as_text(cell: Any) -> str | None:
-    """Return a cell that is an image in base64 as text: V2's binary tensors have texts as bytes too."""
-    if type(cell) is str:
-        head = cell[:_LONGEST_DATA_URI] if cell.startswith(_PREFIXES) else ""
-    else:
-        head = cell[:_LONGEST_DATA_URI].decode("latin-1") if type(cell) is bytes else ""
-    if not (head.startswith(_CERTAIN) or _DATA_URI.match(head) is not None or _begins_as_image(head)):
-        return None
-    return cell.decode("latin-1") if type(cell) is bytes else str(cell)
+def _recognise(cell: Any) -> Carrier:
+    carrier = recognise(cell)
+    if carrier is None or not carrier.is_image:
+        raise MalformedRequest("no image, where instance 0 is one", rule="G116")
+    return carrier
 
 
-def _begins_as_image(head: str) -> bool:
-    if not head.startswith(_UNCERTAIN):
-        return False
-    try:
-        return looks_like_image(a2b_base64(head[:_HEAD_CHARACTERS]))
-    except ValueError:
-        return False
-
-
-def _decode(cell: Any, text: str | None, index: int) -> bytes:
-    if text is None:
-        return bytes(cell)
-    prefix = _DATA_URI.match(text)
-    (content,) = decode_base64(
-        [text if prefix is None else text[prefix.end() :]], where=f"instance {index}", is_array=False
-    )
-    return content
+def _decode(carrier: Carrier, index: int) -> bytes:
+    return carrier.decode(f"instance {index}")
 
 
 def _at(index: int, read: Any, given: Any) -> Any:
@@ -159,11 +141,10 @@ def _at(index: int, read: Any, given: Any) -> Any:
         raise
 
 
-def _compare(texts: Sequence[str | None], headers: Sequence[ImageHeader]) -> tuple[Fault, ...]:
+def _compare(carriers: Sequence[Carrier], headers: Sequence[ImageHeader]) -> tuple[Fault, ...]:
     """Tell the first data URI that names another format than its image has."""
-    for index, (text, header) in enumerate(zip(texts, headers, strict=True)):
-        prefix = None if text is None else _DATA_URI.match(text)
-        if prefix is not None and _SUBTYPES.get(prefix[1].lower()) != header.format:
-            detail = f"a data URI of image/{prefix[1]}; the image is {header.format}"
+    for index, (carrier, header) in enumerate(zip(carriers, headers, strict=True)):
+        if carrier.subtype is not None and _SUBTYPES.get(carrier.subtype) != header.format:
+            detail = f"a data URI of {quote('image/' + carrier.subtype)}; the image is {header.format}"
             return (Fault("G120", detail, instance=index),)
     return ()

@@ -10,7 +10,9 @@ host does.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,8 @@ from guard.inference import InferenceRequest, Layout, WireFormat
 
 if TYPE_CHECKING:
     from PIL import Image
+
+logger = logging.getLogger("guard")
 
 __all__ = ["check_together", "decode_image", "decode_pixels", "looks_like_image"]
 
@@ -69,6 +73,7 @@ def decode_pixels(header: ImageHeader) -> npt.NDArray[np.uint8]:
     try:
         from PIL import Image  # noqa: PLC0415
     except ImportError:
+        _tell_missing()
         detail = "images are read with `pip install 'inference-guard[images]'`"
         raise UnsupportedMediaType(detail, rule="G115") from None
     try:
@@ -81,6 +86,12 @@ def decode_pixels(header: ImageHeader) -> npt.NDArray[np.uint8]:
     except Exception as error:  # noqa: BLE001  Pillow's parsers raise whatever comes up
         found = f"an image that can't be decoded ({type(error).__name__})"
         raise MalformedRequest(found, rule="G125") from None
+
+
+@cache
+def _tell_missing() -> None:
+    """Tell the operator, once for each process."""
+    logger.error("images can't be read: pip install 'inference-guard[images]'")
 
 
 def _read(image: Image.Image, header: ImageHeader) -> npt.NDArray[np.uint8]:

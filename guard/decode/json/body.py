@@ -7,6 +7,8 @@ from typing import Protocol as Interface
 
 from guard.contract import Contract
 from guard.decode.images.embedded import lift_images
+from guard.decode.images.search import may_carry
+from guard.decode.images.within import check_bytes, check_document
 from guard.decode.json.strict import Document, load_json
 from guard.decode.limits import DecodeLimits
 from guard.decode.mlflow import decode_mlflow, holds_tensors
@@ -62,14 +64,28 @@ def looks_like_json(body: bytes) -> bool:
 def decode_json(body: bytes, *, limits: DecodeLimits, allow_non_finite: bool, source: Source) -> InferenceRequest:
     """Decode a JSON body; raises as `guard.decode.decode` does."""
     document = load_json(body, limits=limits, allow_non_finite=allow_non_finite)
-    if source.contract is not None and source.contract.is_mapped:
-        return _add_faults(decode_pointers(document.value, limits=limits, contract=source.contract), document)
-    _check_one_format(document.value)
-    request = lift_images(_decode_value(document.value, limits, source), limits=limits)
+    request = _decode_value(document.value, limits, source)
+    if may_carry(body):
+        request = _look_within(document.value, request, limits, source)
     return _add_faults(request, document) if document.faults or document.non_finite else request
 
 
+def _look_within(value: Any, request: InferenceRequest, limits: DecodeLimits, source: Source) -> InferenceRequest:
+    check_bytes(request)
+    if not _is_mapped(source):
+        request = lift_images(request, limits=limits, contract=source.contract)
+    check_document(value, request, limits=limits)
+    return request
+
+
+def _is_mapped(source: Source) -> bool:
+    return source.contract is not None and source.contract.is_mapped
+
+
 def _decode_value(value: Any, limits: DecodeLimits, source: Source) -> InferenceRequest:
+    if source.contract is not None and source.contract.is_mapped:
+        return decode_pointers(value, limits=limits, contract=source.contract)
+    _check_one_format(value)
     for decoder in _DECODERS[source.protocol]:
         if decoder is decode_texts and _names_feature(value, source.contract):
             continue

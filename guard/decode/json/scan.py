@@ -176,7 +176,7 @@ def blank_non_finite(body: bytes) -> bytes | None:
     found = outside.copy()
     for word in _NON_FINITE:
         letters = np.frombuffer(word, np.uint8)
-        at = np.flatnonzero(outside[: len(outside) - len(word) + 1] == letters[0])
+        at = np.flatnonzero(outside[: max(len(outside) - len(word) + 1, 0)] == letters[0])
         for place in range(1, len(word)):
             at = at[outside[at + place] == letters[place]]
         found[at] = ord("0")

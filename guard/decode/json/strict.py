@@ -31,6 +31,10 @@ _WHITESPACE = " \t\n\r"
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
 
 
+# Reading a longer text once more takes longer than a better reason for its refusal is worth.
+_LONGEST_EXPLAINED = 262_144
+
+
 class Document(NamedTuple):
     """A document that was read, and what is to be said of it.
 
@@ -144,6 +148,8 @@ def _read_non_finite(body: bytes, error: orjson.JSONDecodeError, *, allow: bool)
 
 def _explain(text: str, error: orjson.JSONDecodeError) -> MalformedRequest:
     """What is wrong with a text that is no JSON, NaN or not."""
+    if len(text) > _LONGEST_EXPLAINED:
+        return _malformed(error)
     try:
         _, end = _LENIENT.raw_decode(text, len(text) - len(text.lstrip(_WHITESPACE)))
     except json.JSONDecodeError:

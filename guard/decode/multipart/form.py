@@ -3,8 +3,8 @@
 Threat model. Parsers of multipart differ in nearly everything: what stands before the first delimiter and after the
 last, line ends, which of two names or headers counts, `filename*`, quoting, encodings within a part. Each difference
 has let a body past a firewall (CVE-2026-21876, CVE-2026-114101). guard reads the one form that curl, browsers and HTTP
-libraries write, and refuses the rest (G127). Parts, headers and their lengths are bounded. Out of scope: what a host
-does with the fields beside a file.
+libraries write, and refuses the rest (G127). Of a file and fields, hosts read one or the other: features stand in one
+of them alone. Parts, headers and their lengths are bounded. Out of scope: fields beside a file that are no features.
 
 https://www.rfc-editor.org/rfc/rfc7578, https://www.rfc-editor.org/rfc/rfc2046#section-5.1
 """
@@ -16,9 +16,12 @@ from typing import NamedTuple
 
 import orjson
 
+from guard.contract import Contract
 from guard.decode.arrow.batches import decode_arrow, looks_like_arrow
 from guard.decode.csv.rows import decode_csv
 from guard.decode.images.image import decode_image, looks_like_image
+from guard.decode.images.search import find_texts
+from guard.decode.images.within import check_cells
 from guard.decode.json.body import decode_json, looks_like_json
 from guard.decode.json.members import quote
 from guard.decode.json.scan import MAX_EXACT_INTEGER
@@ -39,8 +42,6 @@ _FORM_DATA = "multipart/form-data"
 _LONGEST_FIELD = 4_096
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 32
-
-_UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
 class _Fields(NamedTuple):
@@ -66,8 +67,18 @@ def decode_multipart(body: bytes, *, media_type: MediaType, limits: DecodeLimits
         raise MalformedRequest(found, rule="G127")
     fields = _read_fields([part for part in parts if not _is_file(part)])
     if files:
+        _check_beside(fields, source.contract)
+        check_cells(find_texts(fields.values), limits=limits)
         return _decode_file(files[0], limits, source)
     return InferenceRequest(WireFormat.MULTIPART, Layout.RECORDS, [fields.values], n_instances=1, faults=fields.faults)
+
+
+def _check_beside(fields: _Fields, contract: Contract | None) -> None:
+    """Refuse features as fields beside a file: a host that reads fields would take these, and guard the file."""
+    beside = set() if contract is None else contract.compiled.places.keys() & fields.values.keys()
+    if beside:
+        found = f"{quote(min(beside))}, a feature, is a field beside a file; expected all features in one of them"
+        raise MalformedRequest(found, rule="G127")
 
 
 def _check_part(part: Part) -> None:
@@ -78,7 +89,7 @@ def _check_part(part: Part) -> None:
         raise MalformedRequest("a part that is multipart itself", rule="G127", where=_where(part))
     if part.media.media is Media.SEVERAL:
         raise MalformedRequest("a part of several types", rule="G127", where=_where(part))
-    if part.media.parameters.get("charset", "utf-8").lower() not in _UTF_8:
+    if not part.media.is_utf_8:
         raise MalformedRequest("a charset other than UTF-8", rule="G127", where=_where(part))
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from guard.decode.base64_text import decode_base64
+from guard.decode.images.header import looks_like_image
 from guard.decode.limits import DecodeLimits
-from guard.errors import MalformedRequest
+from guard.errors import MalformedRequest, UnsupportedMediaType
 from guard.inference import Passage
 
 __all__ = ["Texts", "refuse"]
@@ -42,6 +44,16 @@ def refuse(expected: str, where: str) -> NoReturn:
 
 def _within(where: str, step: str) -> str:
     return where if len(where) > _LONGEST_WHERE else where + step
+
+
+def _check_image(source: dict[str, Any], where: str) -> None:
+    """Check that a source in base64 is canonical, and an image where it says so; its size is looked at elsewhere."""
+    media_type, data = source.get("media_type"), source.get("data")
+    if type(media_type) is not str or not media_type.strip().lower().startswith("image/") or type(data) is not str:
+        return
+    (content,) = decode_base64([data], where=_within(where, ".data"), is_array=False)
+    if not looks_like_image(content):
+        raise UnsupportedMediaType("no image, where the media type says image", rule="G115", where=where)
 
 
 class Texts:
@@ -90,6 +102,8 @@ class Texts:
 
     def _add_source(self, source: Any, role: str, where: str) -> None:
         # Of a document; that of an image has no text.
+        if type(source) is dict and source.get("type") == "base64":
+            _check_image(source, where)
         if type(source) is dict and source.get("type") == "text":
             self.add_content(source.get("data"), role, _within(where, ".data"))
         else:

@@ -13,6 +13,8 @@ import numpy as np
 import orjson
 
 from guard.contract import Contract
+from guard.decode.images.search import find_bytes, find_texts, may_carry
+from guard.decode.images.within import check_bytes, check_cells, check_request
 from guard.decode.json.strict import load_json
 from guard.decode.limits import DecodeLimits
 from guard.decode.v2.document import decode_v2
@@ -47,7 +49,7 @@ def decode_v2_binary(
         found = "binary tensors; the contract has JSON pointers to its features"
         raise NotScorable(found, rule="G116", where="headers")
     if not json_length:
-        return _decode_raw(body, contract=contract)
+        return check_request(_decode_raw(body, contract=contract), limits=limits)
     plain = decode_plain(body, limits=limits) if json_length == len(body) else None
     if plain is not None:
         return plain
@@ -58,6 +60,12 @@ def decode_v2_binary(
         raise MalformedRequest("the JSON header has no tensors", rule="G116", where="inputs")
     if tail.left:
         raise MalformedRequest(f"{tail.left} bytes follow the last tensor", rule="G110", where="the body")
+    texts = find_texts(document.value) if may_carry(body[:json_length]) else []
+    if tail.is_used:
+        check_cells([*texts, *find_bytes(request)], limits=limits)
+    else:
+        check_bytes(request)
+        check_cells(texts, limits=limits)
     request = request._replace(faults=document.faults + request.faults)
     return _as_binary(request) if tail.is_used else request
 

@@ -201,3 +201,8 @@ def test_brackets_are_found_across_pieces() -> None:
     text = b'["' + b"[" * 70_000 + b'",{' + b"x" * 70_000 + b'"}"]'
 
     assert scan.find_brackets(text).tobytes() == b"[{]"
+
+
+@pytest.mark.parametrize("body", [b"[   In", b"[1,2In", b"[Infi", b"I", b"[I", b"[N", b"[Na", b"[Infinit", b""])
+def test_short_body_that_breaks_off_within_a_token_has_none(body: bytes) -> None:
+    assert scan.blank_non_finite(body) is None

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from guard.contract import parse_contract
 from guard.decode import DecodeLimits, decode
 from guard.decode.source import Source
 from guard.errors import MalformedRequest, RequestError, UnsupportedMediaType
@@ -254,3 +255,23 @@ def test_files_are_the_very_bytes() -> None:
     (tensor,) = read(form(part("file", write_npy(array), filename="f"))).data
 
     np.testing.assert_array_equal(tensor.data, np.load(io.BytesIO(write_npy(array))))
+
+
+def read_beside(name: str) -> InferenceRequest:
+    """A file of one record, beside a field of that name, under a contract of the feature `a`."""
+    contract = parse_contract('[features.a]\ntype = "number"\n')
+    source = Source(headers={b"content-type": FORM.encode()}, contract=contract)
+    body = form(part(name, "1e9"), part("file", '{"a": 1}', filename="f.json"))
+    return decode(body, limits=LIMITS, allow_non_finite=False, source=source)
+
+
+def test_feature_as_a_field_beside_a_file_is_refused() -> None:
+    # A host that reads fields takes this one; guard would have judged the one in the file.
+    with pytest.raises(MalformedRequest, match="beside a file") as caught:
+        read_beside("a")
+
+    assert caught.value.rule == "G127"
+
+
+def test_other_field_beside_a_file_is_left() -> None:
+    assert read_beside("threshold").data == [{"a": 1}]

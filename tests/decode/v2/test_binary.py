@@ -377,3 +377,28 @@ def test_altered_body_is_read_or_refused_by_a_rule(sent: Body, data: st.DataObje
     rule = outcome(body, Source(Protocol.V2, sent.headers))
 
     assert rule is None or rule.startswith(("G1", "G2"))
+
+
+@pytest.mark.parametrize("protocol", [Protocol.INVOCATIONS, Protocol.ANY, Protocol.V2])
+@pytest.mark.parametrize(
+    ("content_type", "is_told"),
+    [
+        (b"text/csv", True),
+        (b"multipart/form-data; boundary=b", True),
+        (b"application/octet-stream", False),
+        (b"application/vnd.sagemaker-triton.binary+json", False),
+        (b"application/json", False),
+        (None, False),
+    ],
+)
+def test_type_of_another_format_beside_the_length_is_told(
+    protocol: Protocol, content_type: bytes | None, is_told: bool
+) -> None:
+    # To MLflow, which heeds no length, these are a line of five names and a row of five numbers.
+    text = json.dumps({"inputs": [tensor(20, shape=[1, 5])]}).encode()
+    headers = {HEADER: b"%d" % len(text)} | ({} if content_type is None else {b"content-type": content_type})
+    body = text + b"\n9e9,9e9,9e9,9e9,9e9"
+    request = decode(body, limits=LIMITS, allow_non_finite=False, source=Source(protocol, headers))
+
+    assert [fault.rule for fault in request.faults] == ["G120"] * is_told
+    assert not (request.is_plain and is_told)
