@@ -150,7 +150,11 @@ def _arrange_records(records: Sequence[Mapping[str, Any]], compiled: Compiled) -
     n_cells = sum(map(len, records))
     if _is_hollow(len(records), n_cells, compiled):
         return _refuse_hollow(len(records), n_cells, compiled)
-    columns = [[record.get(name, ABSENT) for record in records] for name in compiled.names]
+    named = set[str]().union(*records)
+    columns = [
+        None if optional and name not in named else [record.get(name, ABSENT) for record in records]
+        for name, optional in zip(compiled.names, compiled.nullable.tolist(), strict=True)
+    ]
     first_seen: dict[str, int] = {}
     for instance, record in enumerate(records):
         for name in record.keys() - compiled.places.keys():
