@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from guard.contract import Contract
-from guard.decode import DecodeLimits, Source, decode, decode_at_once, looks_like_json
+from guard.decode import DecodeLimits, Source, decode, decode_at_once, decode_exactly, looks_like_json
 from guard.decode.canonical import Canonical, canonicalise
 from guard.decode.custom.decoder import CustomDecoder
 from guard.decode.encoding import check_encoding, decompress
@@ -107,15 +107,19 @@ class Screener:
     def _decode(
         self, body: bytes, route: Route, headers: Mapping[bytes, bytes], protection: Protection
     ) -> InferenceRequest:
-        if self._custom is None and not protection.is_mapped and b"content-encoding" not in headers:
+        if b"content-encoding" in headers or self._custom is not None:
+            return self._decode_slowly(body, route, headers, protection)
+        if not protection.is_mapped:
             request = decode_at_once(body, limits=self._limits, protocol=route.protocol, headers=headers)
             if request is not None:
                 return request
-        return self._decode_slowly(body, route, headers, protection)
+        source = Source(route.protocol, headers, protection.contract)
+        return decode_exactly(body, limits=self._limits, allow_non_finite=protection.allows_missing, source=source)
 
     def _decode_slowly(
         self, body: bytes, route: Route, headers: Mapping[bytes, bytes], protection: Protection
     ) -> InferenceRequest:
+        """Decode a body that is compressed, or that the user's own decoder may read."""
         encoding = headers.get(b"content-encoding")
         if encoding is not None:
             body = self.decompress(body, encoding)

@@ -7,9 +7,9 @@ RequestError comes out of `decode`, whatever the bytes.
 
 from __future__ import annotations
 
-from guard.decode.body import decode, decode_at_once
+from guard.decode.body import decode, decode_at_once, decode_exactly
 from guard.decode.json.body import looks_like_json
 from guard.decode.limits import DecodeLimits
 from guard.decode.source import Source
 
-__all__ = ["DecodeLimits", "Source", "decode", "decode_at_once", "looks_like_json"]
+__all__ = ["DecodeLimits", "Source", "decode", "decode_at_once", "decode_exactly", "looks_like_json"]

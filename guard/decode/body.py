@@ -22,7 +22,7 @@ from guard.errors import MalformedRequest, UnsupportedMediaType
 from guard.inference import Fault, InferenceRequest
 from guard.paths import Protocol
 
-__all__ = ["decode", "decode_at_once"]
+__all__ = ["decode", "decode_at_once", "decode_exactly"]
 
 # Paths on which a body that is neither JSON nor has JSON before its tensors is some other protocol's.
 _JSON_ONLY = frozenset({Protocol.V1, Protocol.V2})
@@ -41,13 +41,10 @@ def decode(
     Raises UnsupportedMediaType (G115) where none does, MalformedRequest or NotScorable, which say what
     rule is broken and where. `allow_non_finite` admits NaN and Infinity tokens in V1 and V2.
     """
-    request = decode_at_once(body, limits=limits, protocol=source.protocol, headers=source.headers)
-    if request is not None and not (source.contract is not None and source.contract.is_mapped):
-        return request
-    try:
-        return _decode_exactly(body, limits=limits, allow_non_finite=allow_non_finite, source=source)
-    except RecursionError:
-        raise MalformedRequest("nested deeper than the interpreter's stack allows", rule="G102") from None
+    request = None
+    if not source.is_mapped:
+        request = decode_at_once(body, limits=limits, protocol=source.protocol, headers=source.headers)
+    return request or decode_exactly(body, limits=limits, allow_non_finite=allow_non_finite, source=source)
 
 
 def decode_at_once(
@@ -66,6 +63,14 @@ def decode_at_once(
     ):
         return None
     return decode_plain(body, limits=limits)
+
+
+def decode_exactly(body: bytes, *, limits: DecodeLimits, allow_non_finite: bool, source: Source) -> InferenceRequest:
+    """Decode a body that `decode_at_once` didn't; raises as `decode` does."""
+    try:
+        return _decode_exactly(body, limits=limits, allow_non_finite=allow_non_finite, source=source)
+    except RecursionError:
+        raise MalformedRequest("nested deeper than the interpreter's stack allows", rule="G102") from None
 
 
 def _decode_exactly(body: bytes, *, limits: DecodeLimits, allow_non_finite: bool, source: Source) -> InferenceRequest:

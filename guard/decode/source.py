@@ -31,6 +31,11 @@ class Source(NamedTuple):
     contract: Contract | None = None
 
     @property
+    def is_mapped(self) -> bool:
+        """Whether the contract's JSON pointers say where features are, whatever the format looks like."""
+        return self.contract is not None and self.contract.is_mapped
+
+    @property
     def media_type(self) -> MediaType:
         """The Content-Type, read."""
         return read_media_type(self.headers.get(b"content-type"))

@@ -72,14 +72,10 @@ def decode_json(body: bytes, *, limits: DecodeLimits, allow_non_finite: bool, so
 
 def _look_within(value: Any, request: InferenceRequest, limits: DecodeLimits, source: Source) -> InferenceRequest:
     check_bytes(request)
-    if not _is_mapped(source):
+    if not source.is_mapped:
         request = lift_images(request, limits=limits, contract=source.contract)
     check_document(value, request, limits=limits)
     return request
-
-
-def _is_mapped(source: Source) -> bool:
-    return source.contract is not None and source.contract.is_mapped
 
 
 def _decode_value(value: Any, limits: DecodeLimits, source: Source) -> InferenceRequest:
