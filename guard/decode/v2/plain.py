@@ -44,7 +44,12 @@ def decode_plain(body: bytes, *, limits: DecodeLimits) -> InferenceRequest | Non
 
     None where the body is anything else, however little.
     """
-    if limits.max_depth < _CONTAINERS or (len(body) > _SHORT_BYTES and _may_hold_more(body, limits)):
+    # Other formats aren't parsed in vain; a name with escapes is left to the exact decoders.
+    if (
+        b'"inputs"' not in body
+        or limits.max_depth < _CONTAINERS
+        or (len(body) > _SHORT_BYTES and _may_hold_more(body, limits))
+    ):
         return None
     try:
         document = orjson.loads(body)
