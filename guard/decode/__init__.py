@@ -8,7 +8,7 @@ RequestError comes out of `decode`, whatever the bytes.
 from __future__ import annotations
 
 from guard.decode.body import decode, decode_at_once, decode_exactly
-from guard.decode.json.body import looks_like_json
+from guard.decode.json_body import looks_like_json
 from guard.decode.limits import DecodeLimits
 from guard.decode.source import Source
 

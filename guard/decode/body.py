@@ -9,7 +9,7 @@ from guard.decode.csv.rows import decode_csv
 from guard.decode.images.embedded import lift_images
 from guard.decode.images.image import decode_image, looks_like_image
 from guard.decode.images.within import check_request
-from guard.decode.json.body import decode_json, looks_like_json
+from guard.decode.json_body import decode_json, looks_like_json
 from guard.decode.limits import DecodeLimits
 from guard.decode.media import Media, MediaType
 from guard.decode.multipart.form import decode_multipart

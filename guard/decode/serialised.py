@@ -4,8 +4,8 @@ Threat model: pickle.loads runs what the client wrote; joblib, torch.load and np
 one inside. guard recognises them by their first bytes and never opens them, not even to look. Bytes count as such by
 these alone; a text in base64 only where what it holds is also built like one, since a text may begin with any letters.
 Out of scope: code within a format that guard reads (an npy file's object dtype, an Arrow extension type), which its
-decoder refuses; compressed pickles; in a text, those without
-frames that bytes follow; those of protocols 0 and 1, which are text.
+decoder refuses; compressed pickles; in a text, those without frames that bytes follow; those of protocols 0 and 1,
+which are text.
 """
 
 from __future__ import annotations

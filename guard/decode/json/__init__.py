@@ -1,1 +1,1 @@
-"""JSON: strictly read, then by the first format that fits."""
+"""JSON, strictly read; which format a document has is told in `guard.decode.json_body`."""

@@ -22,9 +22,9 @@ from guard.decode.csv.rows import decode_csv
 from guard.decode.images.image import decode_image, looks_like_image
 from guard.decode.images.search import find_texts
 from guard.decode.images.within import check_cells
-from guard.decode.json.body import decode_json, looks_like_json
 from guard.decode.json.members import quote
 from guard.decode.json.scan import MAX_EXACT_INTEGER
+from guard.decode.json_body import decode_json, looks_like_json
 from guard.decode.limits import DecodeLimits
 from guard.decode.media import Media, MediaType
 from guard.decode.multipart.parts import Part, read_parts
