@@ -1,4 +1,4 @@
-"""Bytes to InferenceRequest: one file per wire format.
+"""Bytes to InferenceRequest: a file, or a folder, for each wire format.
 
 The protocol of the path says which formats a body may have, its shape which of them it has. Content-Type alone decides
 nothing, since model servers differ in whether they heed it; one that contradicts the body is told. Nothing but
