@@ -1,12 +1,12 @@
-"""What an operator had declared, told from what fitting learned; `to_toml` writes it as the TOML that settings name."""
+"""What an operator had declared, told from what fitting learned."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from guard.contract import Contract, Feature, Relation, to_toml
+from guard.contract import Contract, Feature, Relation
 
-__all__ = ["declared_part", "to_toml"]
+__all__ = ["declared_part"]
 
 
 def declared_part(kept: Contract, learned: Contract | None) -> Contract | None:

@@ -12,13 +12,13 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from guard.contract import Contract
+from guard.contract import Contract, to_toml
 from guard.detectors import Detector
 from guard.errors import ConfigError, ContractError, GuardError
 from guard.journal.records import EntryDetail
 from guard.paths import PathPolicy, Route
 from guard.protection import Protection, Protections
-from guard.review.declared import declared_part, to_toml
+from guard.review.declared import declared_part
 from guard.review.kept import EXCLUSIONS, Kept, NotReplayable
 from guard.rules import MINED_RELATION, DisabledRules
 from guard.screening import Screener

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.contract import Contract, Feature, FeatureType, Relation, merge, parse_contract
-from guard.review.declared import declared_part, to_toml
+from guard.contract import Contract, Feature, FeatureType, Relation, merge, parse_contract, to_toml
+from guard.review.declared import declared_part
 
 # Whatever UTF-8 holds: no lone surrogates.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
