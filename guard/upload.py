@@ -8,9 +8,10 @@ Memory. Bodies that arrive, wait to be judged, or wait to be taken by the app co
 re-encoded body in place of the one that came. One that came in pieces is joined to be judged, so that memory is twice
 the budget at most. What is unfolded and decoded while a body is judged isn't counted: that happens on the event loop
 and in `guard.workers.THREADS` threads, one body in each at a time, so that three at most are in hand however many
-clients there are. Of what is read, at most GUARD_MAX_BODY_BYTES after a Content-Encoding is undone, most formats take up to 16
-times the size; JSON of small objects, arrays and texts takes up to 37 times, and images what GUARD_MAX_IMAGE_PIXELS
-allows (`benchmarks/hostile_bodies.py`). A body that waits for a thread no longer, its request being late, is let go of.
+clients there are. Of what is read, at most GUARD_MAX_BODY_BYTES after a Content-Encoding is undone, most formats take
+up to 16 times the size; JSON of small objects, arrays and texts takes up to 37 times, and images what
+GUARD_MAX_IMAGE_PIXELS allows (`benchmarks/hostile_bodies.py`). A body that waits for a thread no longer, its request
+being late, is let go of.
 """
 
 from __future__ import annotations
